@@ -1,0 +1,7 @@
+#include "rans/rans.h"
+
+namespace zvc {
+
+const RansKernels& rans_kernels_avx512() noexcept { return rans_kernels_scalar(); }
+
+}  // namespace zvc

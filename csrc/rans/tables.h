@@ -1,0 +1,47 @@
+// Frequency tables in the forms that the kernels gather from.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace zvc {
+
+constexpr unsigned kProbBits = 12;
+constexpr uint32_t kProbTotal = 1u << kProbBits;
+constexpr uint32_t kLowerBound = 1u << 16;  // of a state; with 16-bit words one word always restores it
+constexpr unsigned kMaxTables = 256;
+constexpr unsigned kMaxSymbols = 255;
+constexpr unsigned kMaxShift = 12;
+constexpr unsigned kMaxPrefix = 20;         // zeros before an Exp-Golomb code's one
+
+// Packed words, so that one 32-bit gather brings all that a lane needs:
+//   decode[table << 12 | slot]   symbol 8 | frequency - 1: 12 | slot - cumulative: 12
+//   encode[table << 8 | symbol]  cost in 1/16 bit: 8 | frequency - 1: 12 | cumulative: 12
+//   info[table]                  first bucket, signed: 16 | escape symbol: 8 | shift: 8      (256 entries always)
+class RansTables {
+public:
+    // `frequencies` holds sizes[0] values of table 0, then those of table 1, ... The caller has checked
+    // every count, sum and range (zvc69.core.entropy.Tables).
+    RansTables(const int16_t* first, const uint8_t* shift, const uint8_t* sizes, const uint16_t* frequencies,
+               std::size_t count);
+
+    const uint32_t* decode() const noexcept { return decode_.data(); }
+    const uint32_t* encode() const noexcept { return encode_.data(); }
+    const uint32_t* info() const noexcept { return info_.data(); }
+
+private:
+    std::vector<uint32_t> decode_, encode_, info_;
+};
+
+struct TableInfo {
+    int32_t first;
+    uint32_t escape;
+    unsigned shift;
+};
+
+static inline TableInfo unpack_info(uint32_t packed) {
+    return {static_cast<int32_t>(packed) >> 16, packed >> 8 & 255, packed & 255};
+}
+
+}  // namespace zvc
