@@ -1,0 +1,6 @@
+"""Figures of merit: PSNR, bits per pixel, Bjontegaard delta rate."""
+from .bdrate import bd_rate
+from .psnr import Psnr, PsnrMeter, frame_psnr
+from .rate import bits_per_pixel, kilobits_per_second
+
+__all__ = ["Psnr", "PsnrMeter", "bd_rate", "bits_per_pixel", "frame_psnr", "kilobits_per_second"]
