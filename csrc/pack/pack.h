@@ -1,0 +1,51 @@
+// Planar 4:2:0 pictures to and from 96 float channels at 1/8 resolution (space-to-depth).
+//
+// Channel 8 * row + column is a sample of the 8x8 luma block, 64 + 4 * row + column of the 4x4 U block,
+// 80 + 4 * row + column of the V block. Values are in 8-bit levels: sample / 2^(depth - 8), exact in float.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/isa.h"
+
+namespace zvc {
+
+// Splits one row of blocks * kBlock samples over kBlock channels, `channel` floats apart:
+// out[c * channel + j] = row[kBlock * j + c] * scale.
+using SplitRow = void (*)(const void* row, std::size_t blocks, float scale, float* out,
+                          std::ptrdiff_t channel) noexcept;
+// The inverse: rounds half to even, limits to 0..limit; NaN becomes 0.
+using MergeRow = void (*)(const float* in, std::ptrdiff_t channel, std::size_t blocks, float scale, float limit,
+                          void* row) noexcept;
+
+struct PackKernels {
+    // [0: uint8, 1: uint16][0: luma, blocks of 8; 1: chroma, blocks of 4]
+    SplitRow split[2][2];
+    MergeRow merge[2][2];
+};
+
+const PackKernels& pack_kernels(Isa isa) noexcept;
+
+extern const PackKernels kPackScalar;
+extern const PackKernels kPackAvx2;
+
+// One plane of samples of `bytes` (1 or 2) each; rows are `stride` bytes apart, either direction.
+template <class Byte>
+struct Plane {
+    Byte* data;
+    std::ptrdiff_t stride;
+    std::size_t width, height;
+};
+
+struct PackGeometry {
+    int depth;                // 8: uint8 samples; 10, 12: uint16
+    std::size_t rows, columns;  // of 8x8 blocks
+};
+
+// planes: y, u, v, none empty and none larger than the geometry's blocks; smaller ones are extended
+// by repeating the last column and row. packed: (96, rows, columns).
+void pack(Isa isa, const PackGeometry& geometry, const Plane<const std::uint8_t> planes[3], float* packed);
+void unpack(Isa isa, const PackGeometry& geometry, const float* packed, const Plane<std::uint8_t> planes[3]);
+
+}  // namespace zvc

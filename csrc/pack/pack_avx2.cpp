@@ -1,0 +1,128 @@
+#include <immintrin.h>
+
+#include "pack/pack.h"
+#include "pack/pack_rows.h"
+
+namespace zvc {
+namespace {
+
+constexpr std::size_t kTile = 8;  // blocks at a time
+
+// A block is kDwords 32-bit words; d[m] holds word m of eight consecutive blocks.
+template <int kDwords>
+struct Words;
+
+template <>
+struct Words<1> {
+    static void load(const std::uint8_t* p, __m256i* d) {
+        d[0] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    }
+    static void store(std::uint8_t* p, const __m256i* d) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), d[0]);
+    }
+};
+
+template <>
+struct Words<2> {
+    static void load(const std::uint8_t* p, __m256i* d) {
+        const __m256 a = _mm256_loadu_ps(reinterpret_cast<const float*>(p));
+        const __m256 b = _mm256_loadu_ps(reinterpret_cast<const float*>(p + 32));
+        // Blocks 0 1 4 5 | 2 3 6 7 after the shuffle, in order after the permutation.
+        d[0] = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88)), 0xD8);
+        d[1] = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xDD)), 0xD8);
+    }
+    static void store(std::uint8_t* p, const __m256i* d) {
+        const __m256i low = _mm256_unpacklo_epi32(d[0], d[1]), high = _mm256_unpackhi_epi32(d[0], d[1]);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute2x128_si256(low, high, 0x20));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), _mm256_permute2x128_si256(low, high, 0x31));
+    }
+};
+
+template <>
+struct Words<4> {
+    // Lanes hold blocks 0..3 | 4..7: a 4x4 transposition in each.
+    static void load(const std::uint8_t* p, __m256i* d) {
+        const auto* q = reinterpret_cast<const __m128i*>(p);
+        const __m256i a = _mm256_loadu2_m128i(q + 4, q), b = _mm256_loadu2_m128i(q + 5, q + 1);
+        const __m256i c = _mm256_loadu2_m128i(q + 6, q + 2), e = _mm256_loadu2_m128i(q + 7, q + 3);
+        transpose(a, b, c, e, d);
+    }
+    static void store(std::uint8_t* p, const __m256i* d) {
+        __m256i block[4];
+        transpose(d[0], d[1], d[2], d[3], block);
+        auto* q = reinterpret_cast<__m128i*>(p);
+        for (int b = 0; b < 4; ++b) _mm256_storeu2_m128i(q + 4 + b, q + b, block[b]);
+    }
+    static void transpose(__m256i a, __m256i b, __m256i c, __m256i e, __m256i* d) {
+        const __m256i ab_low = _mm256_unpacklo_epi32(a, b), ab_high = _mm256_unpackhi_epi32(a, b);
+        const __m256i ce_low = _mm256_unpacklo_epi32(c, e), ce_high = _mm256_unpackhi_epi32(c, e);
+        d[0] = _mm256_unpacklo_epi64(ab_low, ce_low);
+        d[1] = _mm256_unpackhi_epi64(ab_low, ce_low);
+        d[2] = _mm256_unpacklo_epi64(ab_high, ce_high);
+        d[3] = _mm256_unpackhi_epi64(ab_high, ce_high);
+    }
+};
+
+template <class Sample, int kBlock>
+struct Row {
+    static constexpr int kPerWord = 4 / sizeof(Sample), kBits = 8 * sizeof(Sample);
+    static constexpr int kDwords = kBlock / kPerWord;
+
+    static void split_tile(const Sample* row, __m256 scale, float* out, std::ptrdiff_t channel) {
+        __m256i d[kDwords];
+        Words<kDwords>::load(reinterpret_cast<const std::uint8_t*>(row), d);
+        const __m256i mask = _mm256_set1_epi32((1 << kBits) - 1);
+        for (int m = 0; m < kDwords; ++m)
+            for (int s = 0; s < kPerWord; ++s) {
+                const __m256i sample = _mm256_and_si256(_mm256_srli_epi32(d[m], kBits * s), mask);
+                _mm256_storeu_ps(out + (m * kPerWord + s) * channel, _mm256_mul_ps(_mm256_cvtepi32_ps(sample), scale));
+            }
+    }
+
+    static void merge_tile(const float* in, std::ptrdiff_t channel, __m256 scale, __m256 limit, Sample* row) {
+        __m256i d[kDwords];
+        for (int m = 0; m < kDwords; ++m) {
+            d[m] = _mm256_setzero_si256();
+            for (int s = 0; s < kPerWord; ++s) {
+                __m256 x = _mm256_mul_ps(_mm256_loadu_ps(in + (m * kPerWord + s) * channel), scale);
+                // max returns its second operand for NaN
+                x = _mm256_min_ps(_mm256_max_ps(x, _mm256_setzero_ps()), limit);
+                d[m] = _mm256_or_si256(d[m], _mm256_slli_epi32(_mm256_cvtps_epi32(x), kBits * s));
+            }
+        }
+        Words<kDwords>::store(reinterpret_cast<std::uint8_t*>(row), d);
+    }
+
+    static void split(const void* data, std::size_t blocks, float scale, float* out, std::ptrdiff_t channel) noexcept {
+        const Sample* row = static_cast<const Sample*>(data);
+        if (blocks < kTile) return split_blocks<Sample, kBlock>(row, blocks, scale, out, channel);
+        const __m256 scales = _mm256_set1_ps(scale);
+        for (std::size_t j = 0; j + kTile <= blocks; j += kTile) split_tile(row + kBlock * j, scales, out + j, channel);
+        // The last tile overlaps the one before it: the same values are written again.
+        const std::size_t last = blocks - kTile;
+        if (blocks % kTile != 0) split_tile(row + kBlock * last, scales, out + last, channel);
+    }
+
+    static void merge(const float* in, std::ptrdiff_t channel, std::size_t blocks, float scale, float limit,
+                      void* data) noexcept {
+        Sample* row = static_cast<Sample*>(data);
+        if (blocks < kTile) return merge_blocks<Sample, kBlock>(in, channel, blocks, scale, limit, row);
+        const __m256 scales = _mm256_set1_ps(scale), limits = _mm256_set1_ps(limit);
+        for (std::size_t j = 0; j + kTile <= blocks; j += kTile)
+            merge_tile(in + j, channel, scales, limits, row + kBlock * j);
+        const std::size_t last = blocks - kTile;
+        if (blocks % kTile != 0) merge_tile(in + last, channel, scales, limits, row + kBlock * last);
+    }
+};
+
+using U8 = std::uint8_t;
+using U16 = std::uint16_t;
+
+}  // namespace
+
+const PackKernels kPackAvx2 = {
+    {{Row<U8, 8>::split, Row<U8, 4>::split}, {Row<U16, 8>::split, Row<U16, 4>::split}},
+    {{Row<U8, 8>::merge, Row<U8, 4>::merge}, {Row<U16, 8>::merge, Row<U16, 4>::merge}},
+};
+
+}  // namespace zvc

@@ -1,0 +1,36 @@
+// Dead-zone quantiser of the encoder: residuals of one sigma step from latents and means.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/isa.h"
+
+namespace zvc {
+
+constexpr int kThresholds = 16;     // of one sigma index; number 0 is not used
+constexpr int kSigmaIndices = 64;
+constexpr std::int32_t kLargestResidual = 32767;
+
+struct QuantiseJob {
+    const float* y;              // (channels, rows, columns)
+    const float* mean;
+    const std::uint8_t* index;   // (rows, columns, channels / 4), each below kSigmaIndices
+    const float* thresholds;     // (kSigmaIndices, kThresholds)
+    std::int16_t* r;             // (rows, columns, channels / 4)
+    std::size_t channels, rows, columns;  // channels: a multiple of 4
+    int step;                    // 0..3
+    int skip_below;              // 0..kSigmaIndices; symbols of a lower index are zero
+};
+
+struct QuantiseKernels {
+    void (*quantise)(const QuantiseJob& job) noexcept;
+};
+
+const QuantiseKernels& quantise_kernels(Isa isa) noexcept;
+
+extern const QuantiseKernels kQuantiseScalar;
+extern const QuantiseKernels kQuantiseAvx2;
+extern const QuantiseKernels kQuantiseAvx512;
+
+}  // namespace zvc

@@ -1,0 +1,7 @@
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+def pack(level: int, planes: Sequence[np.ndarray], depth: int, packed: NDArray[np.float32]) -> None: ...
+def unpack(level: int, packed: NDArray[np.float32], depth: int, planes: Sequence[np.ndarray]) -> None: ...

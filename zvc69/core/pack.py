@@ -1,0 +1,86 @@
+"""Planar 4:2:0 pictures to and from the 96-channel tensor at 1/8 resolution that the networks see."""
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _pack, cpu
+
+CHANNELS = 96
+ALIGNMENT = 32
+"""Pictures are extended at right and bottom to a multiple of this many luma samples."""
+DEPTHS = (8, 10, 12)
+
+
+def blocks(width: int, height: int) -> tuple[int, int]:
+    """(rows, columns) of 8x8 blocks of a picture, padding included."""
+    return tuple(-(-size // ALIGNMENT) * ALIGNMENT // 8 for size in (height, width))  # type: ignore[return-value]
+
+
+def _sample_type(depth: int) -> np.dtype:
+    if depth not in DEPTHS:
+        raise ValueError(f"bit depth {depth} is not one of {DEPTHS}")
+    return np.dtype(np.uint8 if depth == 8 else np.uint16)
+
+
+def _plane(name: str, array: np.ndarray, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(f"{name} must be {dtype} of shape {shape}, not {array.dtype} of shape {array.shape}")
+    # The kernels step over rows freely; the samples of a row must be neighbours.
+    return array if array.strides[1] == dtype.itemsize else np.ascontiguousarray(array)
+
+
+def pack(y: np.ndarray, u: np.ndarray, v: np.ndarray, depth: int,
+         out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """Packed picture, (96, h, w) float32 in 8-bit levels, of three planes.
+
+    `y` is (height, width), `u` and `v` are (ceil(height / 2), ceil(width / 2)); uint8 at `depth` 8, uint16 at
+    10 and 12. Read-only and strided planes are taken. Samples are divided by 2^(depth - 8), which is exact.
+    Each plane is extended by its last column and row to the padded size (multiple of 32), h and w are an
+    eighth of that. `out`, C-contiguous, is filled and returned if given.
+
+    Raises ValueError for another depth, shape or dtype. Source: docs/INTERNALS.md.
+
+    >>> grey = np.full((30, 50), 512, np.uint16), np.full((15, 25), 512, np.uint16)
+    >>> packed = pack(grey[0], grey[1], grey[1], 10)
+    >>> packed.shape, float(packed.min()), float(packed.max())
+    ((96, 4, 8), 128.0, 128.0)
+    """
+    dtype = _sample_type(depth)
+    if y.ndim != 2 or 0 in y.shape:
+        raise ValueError(f"y must be a plane of at least one sample, not of shape {y.shape}")
+    height, width = y.shape
+    half = (height + 1) // 2, (width + 1) // 2
+    planes = _plane("y", y, (height, width), dtype), _plane("u", u, half, dtype), _plane("v", v, half, dtype)
+    shape = (CHANNELS, *blocks(width, height))
+    if out is None:
+        out = np.empty(shape, np.float32)
+    elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+        raise ValueError(f"out must be C-contiguous float32 of shape {shape}")
+    _pack.pack(cpu.level(), planes, depth, out)
+    return out
+
+
+def unpack(packed: NDArray[np.float32], width: int, height: int,
+           depth: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Planes y (height, width), u and v (half of that, rounded up) of a packed picture.
+
+    `packed` is (96, h, w) float32 of the picture's padded size. Values times 2^(depth - 8) are rounded half to
+    even and clipped to 0..2^depth - 1, NaN becomes 0. The planes are uint8 at depth 8, else uint16.
+
+    Raises ValueError for another depth, shape or dtype. Source: docs/INTERNALS.md.
+
+    >>> [plane.shape for plane in unpack(np.zeros((96, 4, 8), np.float32), 50, 29, 8)]
+    [(29, 50), (15, 25), (15, 25)]
+    """
+    dtype = _sample_type(depth)
+    if width < 1 or height < 1:
+        raise ValueError(f"a picture of {width}x{height} has no samples")
+    shape = (CHANNELS, *blocks(width, height))
+    if packed.dtype != np.float32 or packed.shape != shape:
+        raise ValueError(f"packed must be float32 of shape {shape} for a picture of {width}x{height}, "
+                         f"not {packed.dtype} of shape {packed.shape}")
+    half = (height + 1) // 2, (width + 1) // 2
+    planes = np.empty((height, width), dtype), np.empty(half, dtype), np.empty(half, dtype)
+    _pack.unpack(cpu.level(), np.ascontiguousarray(packed), depth, planes)
+    return planes
