@@ -43,7 +43,9 @@ RansStatus RansDecoder::decode(const uint8_t* index, std::size_t n, unsigned ski
     const RansKernels& kernels = rans_kernels(isa);
     const uint8_t* kept = index;
     std::size_t count = n;
-    if (skip_below > 0) {
+    if (skip_below >= kMaxTables) {
+        count = 0;
+    } else if (skip_below > 0) {
         if (kept_.size() < n + kSlack) kept_.resize(n + kSlack);
         count = kernels.compact(index, n, skip_below, kept_.data());
         kept = kept_.data();

@@ -15,6 +15,7 @@ constexpr std::size_t kMaxLanes = 32;
 
 void RansEncoder::put(const int16_t* values, const uint8_t* index, std::size_t n, unsigned skip_below,
                       const RansTables& tables, Isa isa) {
+    if (skip_below >= kMaxTables) return;  // kernels compare it as one byte
     const RansKernels& kernels = rans_kernels(isa);
     for (std::size_t done = 0; done < n; done += kChunk) {
         const std::size_t part = std::min(kChunk, n - done), old = entries_.size(), old_raw = raw_.size();

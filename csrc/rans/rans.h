@@ -14,6 +14,8 @@ namespace zvc {
 constexpr std::size_t kSlack = 64;
 
 struct RansKernels {
+    // skip_below is at most 255 in all of them.
+    //
     // Copies the indices >= skip_below, in order, and returns their number. `out`: n + slack.
     std::size_t (*compact)(const uint8_t* index, std::size_t n, unsigned skip_below, uint8_t* out);
 
