@@ -1,0 +1,37 @@
+"""Sizes of the released networks. One structure; `lite` and `main` differ in width and depth alone."""
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+CHANNELS = 96        # latent channels at 1/8: packed 4:2:0 (64 luma, 16 U, 16 V)
+HYPER = 48           # hyper latent channels at 1/32
+STEPS = 4            # sigma is decoded in four steps, the means in two
+KNOTS = 8            # per-QP parameters live at qp 0, 9, ..., 63 and are interpolated
+MAX_QP = 63
+LEVELS = 64.0        # one network unit in 8-bit levels
+MAX_INDEX = 63       # sigma index: sigma = SIGMA_MIN * SIGMA_RATIO ** (index / MAX_INDEX)
+SIGMA_MIN = 0.1
+SIGMA_RATIO = 1280.0
+DISTORTION = 7.5     # Lagrangian: bits + DISTORTION / step^2 * SSE
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Widths and depths of one network. MACs per pixel in docs/TRAINING.md."""
+
+    name: str
+    width: int       # C: features at 1/8
+    context: int     # blocks of each part
+    analysis: int
+    synthesis: int
+    mean: int        # width of the mean networks
+    sigma: int       # width of a sigma step
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+LITE = ModelConfig("lite", width=128, context=2, analysis=2, synthesis=3, mean=96, sigma=64)
+MAIN = ModelConfig("main", width=288, context=3, analysis=3, synthesis=6, mean=192, sigma=96)
+TINY = ModelConfig("tiny", width=16, context=1, analysis=1, synthesis=1, mean=16, sigma=8)  # for tests
+MODELS = {m.name: m for m in (LITE, MAIN, TINY)}

@@ -1,0 +1,278 @@
+"""The network's float stages as ONNX graphs, written node by node so that names and shapes are ours.
+
+Linear maps next to each other are folded (the DCT into analysis and synthesis), parts that are constant
+with blank slots become biases. Weights of features are stored in fp16 (a runtime folds the cast away once,
+when it loads the graph); arithmetic is float32.
+"""
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from .config import CHANNELS, HYPER, LEVELS, MAX_QP
+from .layers import at_qp
+from .network import Network
+
+OPSET = 17
+QPS = torch.arange(MAX_QP + 1)
+
+
+class Graph:
+    """A graph under construction; methods add nodes and return the name of their output."""
+
+    def __init__(self, name: str):
+        self.name, self.nodes, self.initialisers, self.inputs, self.outputs = name, [], [], [], []
+        self._count: dict[str, int] = {}
+
+    def input(self, name: str, channels: int | None, scale: str = "") -> str:
+        """(1, channels, h, w) float32, or (1,) int64 where channels is None."""
+        if channels is None:
+            self.inputs.append(helper.make_tensor_value_info(name, TensorProto.INT64, [1]))
+        else:
+            self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, f"h{scale}", f"w{scale}"]))
+        return name
+
+    def output(self, value: str, name: str, channels: int, scale: str = "") -> None:
+        self.nodes.append(helper.make_node("Identity", [value], [name], name=f"{name}/output"))
+        self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, f"h{scale}", f"w{scale}"]))
+
+    def node(self, op: str, inputs: list[str], name: str, **attributes) -> str:
+        n = self._count[name] = self._count.get(name, 0) + 1
+        out = name if n == 1 else f"{name}.{n}"
+        self.nodes.append(helper.make_node(op, inputs, [out], name=f"{out}/{op}", **attributes))
+        return out
+
+    def constant(self, array, name: str, half: bool = False) -> str:
+        a = array.detach().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
+        if half:
+            stored = self.constant(a.astype(np.float16), f"{name}.fp16")
+            return self.node("Cast", [stored], name, to=TensorProto.FLOAT)
+        if a.dtype == np.float64:
+            a = a.astype(np.float32)
+        if all(t.name != name for t in self.initialisers):
+            self.initialisers.append(numpy_helper.from_array(np.ascontiguousarray(a), name))
+        return name
+
+    def conv(self, x: str, weight, bias, name: str, *, half: bool = True, groups: int = 1, stride: int = 1, pad: int = 0) -> str:
+        inputs = [x, self.constant(weight, f"{name}.weight", half)]
+        if bias is not None:
+            inputs.append(self.constant(bias.detach().float(), f"{name}.bias"))
+        k = weight.shape[-1]
+        return self.node("Conv", inputs, name, kernel_shape=[k, k], group=groups, strides=[stride, stride], pads=[pad] * 4)
+
+    def layer(self, x: str, m: torch.nn.Conv2d, name: str) -> str:
+        return self.conv(x, m.weight, m.bias, name, groups=m.groups, stride=m.stride[0], pad=m.padding[0])
+
+    def leaky(self, x: str, name: str) -> str:
+        return self.node("LeakyRelu", [x], name, alpha=0.1)
+
+    def block(self, x: str, b, name: str) -> str:
+        f = self.leaky(self.layer(x, b.inp, f"{name}.inp"), f"{name}.leaky")
+        f = self.layer(self.layer(f, b.spatial, f"{name}.spatial"), b.out, f"{name}.out")
+        x = self.node("Add", [x, f], f"{name}.first")
+        c = b.mix.weight.shape[1]
+        u = self.conv(x, b.gate.weight[:c], b.gate.bias[:c], f"{name}.value")
+        v = self.conv(x, b.gate.weight[c:], b.gate.bias[c:], f"{name}.gate")
+        g = self.node("HardSigmoid", [v], f"{name}.hard", alpha=0.25, beta=0.5)
+        f = self.layer(self.node("Mul", [u, g], f"{name}.gated"), b.mix, f"{name}.mix")
+        return self.node("Add", [x, f], f"{name}.second")
+
+    def blocks(self, x: str, modules, name: str) -> str:
+        for i, b in enumerate(modules):
+            x = self.block(x, b, f"{name}{i}")
+        return x
+
+    def per_qp(self, table: torch.Tensor, qp: str, name: str) -> str:
+        """(64, C) float32 at `qp` -> (1, C, 1, 1)."""
+        t = self.constant(table.detach().float().reshape(MAX_QP + 1, -1, 1, 1), f"{name}.table")
+        return self.node("Gather", [t, qp], name, axis=0)
+
+    def concat(self, parts: list[str], name: str) -> str:
+        return parts[0] if len(parts) == 1 else self.node("Concat", parts, name, axis=1)
+
+    def shuffle(self, x: str, name: str) -> str:
+        return self.node("DepthToSpace", [x], name, blocksize=4, mode="CRD")
+
+    def build(self) -> onnx.ModelProto:
+        graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, self.initialisers)
+        model = helper.make_model(graph, producer_name="zvc69", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+class Stages:
+    """Adds the network's stages to graphs. With `slots` False, everything of blank slots is folded away."""
+
+    def __init__(self, network: Network, slots: bool):
+        self.n, self.slots = network, slots
+
+    def joint(self, g: Graph, m, parts: list[tuple[str | torch.Tensor | None, int]], name: str, fold: torch.Tensor | None = None) -> str:
+        """`Network.joint`: a 1x1 convolution over concatenated parts; vectors go to the bias, None is zeros.
+
+        fold: linear map applied to the first part before the layer.
+        """
+        at, names, weights, bias = 0, [], {}, m.bias.detach().clone()
+        for i, (p, width) in enumerate(parts):
+            w = m.weight.detach()[:, at:at + width, 0, 0]
+            at += width
+            if fold is not None and i == 0:
+                w = w @ fold
+            if p is None:
+                continue
+            if isinstance(p, torch.Tensor):
+                bias = bias + w @ p.detach()
+            elif p in weights:
+                weights[p] = weights[p] + w
+            else:
+                names.append(p)
+                weights[p] = w
+        return g.conv(g.concat(names, f"{name}.concat"), torch.cat([weights[p] for p in names], 1)[:, :, None, None], bias, name)
+
+    def centred(self, g: Graph, picture: str, name: str) -> str:
+        x = g.node("Sub", [picture, g.constant(np.float32(128), "offset")], f"{name}.centred")
+        return g.node("Mul", [x, g.constant(np.float32(1 / LEVELS), "units")], name)
+
+    def transform(self, g: Graph, x: str, name: str) -> str:
+        return g.conv(x, self.n.dct[:, :, None, None], None, name, half=False)
+
+    def context(self, g: Graph):
+        """-> (slot A transformed or None, context features or the blank vector)."""
+        if not self.slots:
+            return None, self.n.blank
+        a = self.transform(g, self.centred(g, g.input("slot_a", CHANNELS), "slot_a.units"), "slot_a.dct")
+        b = self.transform(g, self.centred(g, g.input("slot_b", CHANNELS), "slot_b.units"), "slot_b.dct")
+        f = self.joint(g, self.n.context_in, [(a, 96), (b, 96)], "context.in")
+        return a, g.blocks(f, self.n.context, "context.block")
+
+    def modulate(self, g: Graph, x: str, qp: str, part: int, name: str) -> str:
+        table = 1 + at_qp(self.n.modulation, QPS).chunk(2, 1)[part]
+        return g.node("Mul", [x, g.per_qp(table, qp, f"{name}.modulation")], f"{name}.modulated")
+
+    def gain(self, g: Graph, qp: str, part: int) -> str:
+        return g.per_qp(self.n.gains(QPS)[part], qp, ("gain", "ungain")[part])
+
+    def analyse(self, g: Graph, picture: str, a, ctx, qp: str) -> str:
+        n, c = self.n, self.n.config.width
+        x = self.centred(g, picture, "picture.units")
+        linear = n.analysis_linear.detach()
+        if a is None:
+            # x and x - a are the same: one map, with the DCT inside
+            w = n.analysis_in.weight.detach()
+            m = torch.nn.Conv2d(96 + c, c, 1)
+            m.weight, m.bias = torch.nn.Parameter(torch.cat([w[:, :96] + w[:, 96:192], w[:, 192:]], 1)), n.analysis_in.bias
+            f = self.joint(g, m, [(x, 96), (ctx, c)], "analysis.in", fold=n.dct)
+            straight = g.conv(x, (linear @ n.dct)[:, :, None, None], None, "analysis.linear", half=False)
+        else:
+            x = self.transform(g, x, "picture.dct")
+            d = g.node("Sub", [x, a], "picture.difference")
+            f = self.joint(g, n.analysis_in, [(x, 96), (d, 96), (ctx, c)], "analysis.in")
+            straight = g.conv(d, linear[:, :, None, None], None, "analysis.linear", half=False)
+        f = g.layer(g.blocks(self.modulate(g, f, qp, 0, "analysis"), n.analysis, "analysis.block"), n.analysis_out, "analysis.out")
+        return g.node("Mul", [g.node("Add", [straight, f], "analysis.sum"), self.gain(g, qp, 0)], "analysis.y")
+
+    def hyper_analyse(self, g: Graph, y: str, ctx) -> str:
+        n = self.n
+        clipped = g.node("Clip", [y, g.constant(np.float32(-64), "low"), g.constant(np.float32(64), "high")], "hyper.clip")
+        f = g.leaky(self.joint(g, n.hyper_in, [(clipped, 96), (ctx, n.config.width)], "hyper.in"), "hyper.leaky1")
+        f = g.leaky(g.layer(g.layer(f, n.hyper_down1, "hyper.down1"), n.hyper_mix1, "hyper.mix1"), "hyper.leaky2")
+        z = g.node("Round", [g.layer(g.layer(f, n.hyper_down2, "hyper.down2"), n.hyper_out, "hyper.out")], "hyper.round")
+        return g.node("Clip", [z, g.constant(np.float32(-127), "z_low"), g.constant(np.float32(127), "z_high")], "hyper.z")
+
+    def hyper_synthesise(self, g: Graph, z: str) -> str:
+        m = self.n.hyper_mean
+        f = g.leaky(g.layer(z, m[0], "means.in"), "means.leaky")
+        return g.shuffle(g.layer(g.layer(f, m[2], "means.spatial"), m[3], "means.out"), "means.features")
+
+    def mean_1(self, g: Graph, hm: str, ctx) -> str:
+        n = self.n
+        f = g.block(self.joint(g, n.mean1_in, [(hm, 48), (ctx, n.config.width)], "mean1.in"), n.mean1, "mean1.block")
+        return g.layer(f, n.mean1_out, "mean1.out")
+
+    def mean_2(self, g: Graph, hm: str, ctx, y1: str) -> str:
+        n = self.n
+        f = self.joint(g, n.mean2_in, [(hm, 48), (ctx, n.config.width), (y1, 96)], "mean2.in")
+        return g.layer(g.block(f, n.mean2, "mean2.block"), n.mean2_out, "mean2.out")
+
+    def group_1(self, g: Graph, like: str) -> str:
+        """(1, 96, h, w) bool: symbols of the first group, (c + i + j) even."""
+        zero, one, two = (g.constant(np.array(i, np.int64), f"int{i}") for i in range(3))
+        shape = g.node("Shape", [like], "group.shape")
+        at = []
+        for axis, view in ((2, [1, 1, -1, 1]), (3, [1, 1, 1, -1])):
+            size = g.node("Gather", [shape, g.constant(np.array(axis, np.int64), f"axis{axis}")], f"group.size{axis}", axis=0)
+            n = g.node("Range", [zero, size, one], f"group.range{axis}")
+            at.append(g.node("Reshape", [n, g.constant(np.array(view, np.int64), f"group.view{axis}")], f"group.at{axis}"))
+        parity = g.node("Mod", [g.node("Add", at, "group.sum"), two], "group.parity")
+        channels = g.constant(np.arange(CHANNELS).reshape(1, -1, 1, 1) % 2, "group.channels")
+        return g.node("Equal", [parity, channels], "group.first")
+
+    def synthesise(self, g: Graph, y: str, a, ctx, qp: str) -> str:
+        n = self.n
+        back = (n.dct.t() * LEVELS).contiguous()
+        yd = g.node("Mul", [y, self.gain(g, qp, 1)], "synthesis.y")
+        f = self.joint(g, n.synthesis_in, [(yd, 96), (a, 96), (ctx, n.config.width)], "synthesis.in")
+        f = g.blocks(self.modulate(g, f, qp, 1, "synthesis"), n.synthesis, "synthesis.block")
+        out = n.synthesis_out
+        f = g.conv(f, (back @ out.weight.detach()[:, :, 0, 0])[:, :, None, None], back @ out.bias.detach() + 128, "synthesis.out")
+        straight = g.conv(yd, (back @ n.synthesis_linear.detach())[:, :, None, None], None, "synthesis.linear", half=False)
+        p = g.node("Add", [straight, f], "synthesis.sum")
+        if a is not None:
+            p = g.node("Add", [p, g.conv(a, back[:, :, None, None], None, "synthesis.slot", half=False)], "synthesis.predicted")
+        return p
+
+
+def analysis_graph(network: Network, slots: bool) -> onnx.ModelProto:
+    """picture [, slot_a, slot_b], qp -> y, z (rounded), mean_1, features [, context]."""
+    g, s = Graph("analyse_inter" if slots else "analyse_intra"), Stages(network, slots)
+    picture, qp = g.input("picture", CHANNELS), g.input("qp", None)
+    a, ctx = s.context(g)
+    y = s.analyse(g, picture, a, ctx, qp)
+    z = s.hyper_analyse(g, y, ctx)
+    hm = s.hyper_synthesise(g, z)
+    g.output(y, "y", CHANNELS)
+    g.output(z, "z", HYPER, "z")
+    g.output(s.mean_1(g, hm, ctx), "mean_1", CHANNELS)
+    g.output(hm, "features", 48)
+    if slots:
+        g.output(ctx, "context", network.config.width)
+    return g.build()
+
+
+def refine_graph(network: Network, slots: bool) -> onnx.ModelProto:
+    """features [, context], r (group 1), mean_1 -> mean_2."""
+    g, s = Graph("refine_inter" if slots else "refine_intra"), Stages(network, slots)
+    hm = g.input("features", 48)
+    ctx = g.input("context", network.config.width) if slots else network.blank
+    r, mean_1 = g.input("r", CHANNELS), g.input("mean_1", CHANNELS)
+    y1 = g.node("Where", [s.group_1(g, r), g.node("Add", [r, mean_1], "group.y"), g.constant(np.float32(0), "none")], "group.y1")
+    g.output(s.mean_2(g, hm, ctx, y1), "mean_2", CHANNELS)
+    return g.build()
+
+
+def decode_graph(network: Network, slots: bool) -> onnx.ModelProto:
+    """z, r [, slot_a, slot_b], qp -> picture: a decoder's whole reconstruction of a frame."""
+    g, s = Graph("decode_inter" if slots else "decode_intra"), Stages(network, slots)
+    z, r, qp = g.input("z", HYPER, "z"), g.input("r", CHANNELS), g.input("qp", None)
+    a, ctx = s.context(g)
+    hm = s.hyper_synthesise(g, z)
+    first = s.group_1(g, r)
+    y1 = g.node("Add", [r, s.mean_1(g, hm, ctx)], "group.y")
+    known = g.node("Where", [first, y1, g.constant(np.float32(0), "none")], "group.y1")
+    y2 = g.node("Add", [r, s.mean_2(g, hm, ctx, known)], "group.y2")
+    g.output(s.synthesise(g, g.node("Where", [first, y1, y2], "y"), a, ctx, qp), "picture", CHANNELS)
+    return g.build()
+
+
+def synthesis_graph(network: Network, slots: bool) -> onnx.ModelProto:
+    """r, mean_1, mean_2 [, slot_a, context], qp -> picture: an encoder's reconstruction, the means being known."""
+    g, s = Graph("synthesise_inter" if slots else "synthesise_intra"), Stages(network, slots)
+    r, m1, m2, qp = g.input("r", CHANNELS), g.input("mean_1", CHANNELS), g.input("mean_2", CHANNELS), g.input("qp", None)
+    a, ctx = None, network.blank
+    if slots:
+        a = s.transform(g, s.centred(g, g.input("slot_a", CHANNELS), "slot_a.units"), "slot_a.dct")
+        ctx = g.input("context", network.config.width)
+    mean = g.node("Where", [s.group_1(g, r), m1, m2], "mean")
+    g.output(s.synthesise(g, g.node("Add", [r, mean], "y"), a, ctx, qp), "picture", CHANNELS)
+    return g.build()

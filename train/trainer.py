@@ -1,0 +1,136 @@
+"""The training loop: phases, schedule, checkpoints, weight averaging."""
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from .checkpoint import load_network, save_network
+from .config import MAX_QP, MODELS
+from .data import Crops
+from .network import Network
+from .rate import lagrangian
+
+SAVE_SECONDS = 180
+LOG_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What a stretch of training does. Names as in docs/TRAINING.md."""
+
+    name: str
+    crop: int = 192
+    batch: int = 16
+    rate: float = 4e-4       # Adam's step at the top of the schedule
+    noise: bool = True       # bits from additive noise instead of rounded symbols
+    rd: bool = False         # the encoder's own rounding and skip rule
+    half: bool = True        # bf16
+    exact: bool = False      # sigma network in float32, so that it is the integer network
+    skip_below: int = 0
+
+
+PHASES = {p.name: p for p in (
+    Phase("U0"),
+    Phase("U4", rate=1.2e-4, noise=False, rd=True, exact=True, skip_below=4),
+)}
+
+
+@dataclass
+class Progress:
+    """What a checkpoint knows about its history."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    crops: int = 0
+    history: list[dict] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one model in time-boxed runs; `folder` keeps `checkpoint.pt` (weights, average, moments) and `log.jsonl`."""
+
+    def __init__(self, model: str, folder: Path, *, seed: int = 0, decay: float = 0.998):
+        self.network = Network(MODELS[model])
+        self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        self.folder, self.decay, self.seed = Path(folder), decay, seed
+        self.progress = Progress()
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    # ---- weights in and out -------------------------------------------------------------------------------------
+
+    def resume(self, path: Path) -> None:
+        """Weights and history of a checkpoint (.pt) or of a released model folder."""
+        network, progress = load_network(path)
+        self.network.load_state_dict(network.state_dict())
+        self.average = {k: v.clone() for k, v in network.state_dict().items()}
+        self.progress = Progress(**progress)
+
+    def save(self) -> None:
+        save_network(self.folder / "checkpoint.pt", self.network.config, self.average, asdict(self.progress))
+
+    # ---- the loop -----------------------------------------------------------------------------------------------
+
+    def run(self, phase: Phase, folders: list[Path], minutes: float, *, max_steps: int | None = None) -> None:
+        """Train `phase` for `minutes` (or `max_steps`), cosine schedule over that time, saving as it goes."""
+        crops = Crops(folders, phase.crop, self.seed + self.progress.steps)
+        generator = torch.Generator().manual_seed(self.seed + self.progress.steps)
+        optimiser = torch.optim.Adam(self.network.parameters(), lr=phase.rate, betas=(0.9, 0.99), fused=True)
+        self.network.train()
+        start = saved = logged = time.monotonic()
+        sums, count, step = torch.zeros(4), 0, 0
+        while True:
+            now = time.monotonic()
+            done = max((now - start) / (60 * minutes), step / max_steps if max_steps else 0)
+            if done >= 1:
+                break
+            warm = min(1.0, (step + 1) / 100)
+            for group in optimiser.param_groups:
+                group["lr"] = phase.rate * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done)))
+            picture = crops.batch(phase.batch)
+            qp = torch.randint(0, MAX_QP + 1, (phase.batch,), generator=generator)
+            out = self._forward(phase, picture, qp)
+            j, bpp, luma, chroma = lagrangian(out, picture, qp)
+            optimiser.zero_grad(set_to_none=True)
+            j.mean().backward()
+            norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            if torch.isfinite(norm):
+                optimiser.step()
+                self._average(step)
+            step += 1
+            self.progress.steps += 1
+            self.progress.crops += phase.batch
+            sums += torch.stack([j.mean(), bpp.mean(), luma.mean(), norm]).detach()
+            count += 1
+            if now - logged > LOG_SECONDS:
+                self._log(phase, now - start, sums / count, count / (now - logged))
+                sums, count, logged = torch.zeros(4), 0, now
+            if now - saved > SAVE_SECONDS:
+                self.progress.seconds += now - saved
+                self.save()
+                saved = now
+        self.progress.seconds += time.monotonic() - saved
+        self.progress.history.append(dict(phase=phase.name, minutes=round((time.monotonic() - start) / 60, 1), steps=step,
+                                          crops=step * phase.batch, crop=phase.crop, rate=phase.rate))
+        self.save()
+
+    def _forward(self, phase: Phase, picture, qp):
+        return self.network(picture.contiguous(memory_format=torch.channels_last), qp, noise=phase.noise, rd=phase.rd,
+                            skip_below=phase.skip_below, half=phase.half, half_sigma=not phase.exact)
+
+    @torch.no_grad()
+    def _average(self, step: int) -> None:
+        decay = min(self.decay, (step + 1) / (step + 10))
+        for k, v in self.network.state_dict().items():
+            self.average[k].lerp_(v, 1 - decay)
+
+    def _log(self, phase: Phase, seconds: float, means, rate: float) -> None:
+        line = dict(phase=phase.name, t=round(seconds), step=self.progress.steps, j=round(means[0].item(), 4),
+                    bpp=round(means[1].item(), 4), mse=round(means[2].item(), 3), norm=round(means[3].item(), 3),
+                    crops_per_s=round(rate * phase.batch, 1))
+        with open(self.folder / "log.jsonl", "a") as f:
+            f.write(json.dumps(line) + "\n")
+        print(" ".join(f"{k}={v}" for k, v in line.items()), flush=True)

@@ -1,0 +1,75 @@
+"""Where models are found: the package's own, folders in ZVC69_MODELS, or a path."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from ..errors import ModelError, WrongModelError
+from . import tables
+from .manifest import FILE, Manifest, read_file, read_manifest
+
+
+class Model:
+    """A model folder. Files are read, and checked against the manifest, when first needed."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.manifest: Manifest = read_manifest(self.folder)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.manifest.name} {self.manifest.short_hash.hex()}>"
+
+    @cached_property
+    def integers(self) -> tables.IntegerPart:
+        return tables.IntegerPart(read_file(self.folder, self.manifest, tables.FILE))
+
+    def graph(self, name: str) -> bytes:
+        """A serialised ONNX graph, e.g. "decode_intra"."""
+        return read_file(self.folder, self.manifest, f"{name}.onnx")
+
+
+def _folders() -> Iterator[Path]:
+    """Folders that hold model folders, in order of preference."""
+    for entry in os.environ.get("ZVC69_MODELS", "").split(os.pathsep):
+        if entry:
+            yield Path(entry)
+    package = Path(__file__).parents[1]
+    yield package / "models"
+    yield package.parent / "models"    # a checkout
+
+
+def installed_models() -> list[Model]:
+    """All models that can be loaded by name, each name once."""
+    found: dict[str, Model] = {}
+    for folder in _folders():
+        for path in sorted(folder.glob(f"*/{FILE}")):
+            model = Model(path.parent)
+            found.setdefault(model.manifest.name, model)
+    return list(found.values())
+
+
+@lru_cache(maxsize=8)
+def load_model(name: str = "lite") -> Model:
+    """The model called `name`, or in the folder `name`. Raises ModelError when there is none."""
+    if os.path.sep in name or Path(name, FILE).is_file():
+        return Model(Path(name))
+    for folder in _folders():
+        if (folder / name / FILE).is_file():
+            return Model(folder / name)
+    names = ", ".join(m.manifest.name for m in installed_models()) or "none"
+    raise ModelError(f"model {name!r} is not installed (installed: {names})")
+
+
+def model_for_hash(short_hash: bytes, name: str | None = None) -> Model:
+    """The model whose manifest hash begins with the four bytes of a file header.
+
+    name: a model to take instead of searching; its hash must fit. Raises WrongModelError.
+    """
+    candidates = [load_model(name)] if name else installed_models()
+    for model in candidates:
+        if model.manifest.short_hash == short_hash:
+            return model
+    have = ", ".join(f"{m.manifest.name} {m.manifest.short_hash.hex()}" for m in candidates) or "none"
+    raise WrongModelError(f"the stream was made with model {short_hash.hex()}, which is not here (have: {have})")
