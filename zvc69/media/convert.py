@@ -13,15 +13,11 @@ FORMATS = {8: "yuv420p", 10: "yuv420p10le", 12: "yuv420p12le"}
 _PLANAR_444 = {8: "yuv444p", 10: "yuv444p10le", 12: "yuv444p12le"}
 _MATRICES = {"bt601": Colorspace.ITU601, "bt709": Colorspace.ITU709}
 
-# All input samples take part and SIMD does not change the result: figures measured on converted
-# pictures are the same on every machine.
-_SCALER = int(
-    Interpolation.BICUBIC
-    | Interpolation.ACCURATE_RND
-    | Interpolation.FULL_CHR_H_INP
-    | Interpolation.FULL_CHR_H_INT
-    | Interpolation.BITEXACT
-)
+# libswscale's flags SWS_FULL_CHR_H_INT, SWS_FULL_CHR_H_INP, SWS_ACCURATE_RND and SWS_BITEXACT, by value: PyAV names
+# them from version 18 on. All input samples take part, and SIMD does not change the result: figures measured
+# on converted pictures are the same on every machine.
+# One thread: with several, PyAV 18's libswscale now and then gets single rows wrong (seen with 33x19 pictures).
+_SCALER = {"interpolation": int(Interpolation.BICUBIC) | 0x2000 | 0x4000 | 0x40000 | 0x80000, "threads": 1}
 
 
 def rgb_to_planes(rgb: np.ndarray, matrix: str = "bt601") -> Planes:
@@ -37,7 +33,7 @@ def planes_to_rgb(planes: Planes, depth: int, matrix: str = "bt601") -> np.ndarr
     """Y, U, V of `depth` bits -> (height, width, 3) uint8."""
     height, width = planes[0].shape
     frame = planes_to_av((_pad_even(planes[0]), planes[1], planes[2]), depth)
-    rgb = frame.reformat(format="rgb24", interpolation=_SCALER, src_colorspace=_matrix(matrix))
+    rgb = frame.reformat(format="rgb24", **_SCALER, src_colorspace=_matrix(matrix))
     return np.ascontiguousarray(_packed_rows(rgb.planes[0], 3)[:height, :width])
 
 
@@ -60,7 +56,7 @@ def planes_to_av(planes: Planes, depth: int, *, full_range: bool = False) -> av.
 
 
 def _reformat(frame: av.VideoFrame, format: str, *, matrix: Colorspace | None = None) -> av.VideoFrame:
-    return frame.reformat(format=format, interpolation=_SCALER, dst_colorspace=matrix, dst_color_range=ColorRange.MPEG)
+    return frame.reformat(format=format, **_SCALER, dst_colorspace=matrix, dst_color_range=ColorRange.MPEG)
 
 
 def _padded_even(frame: av.VideoFrame, depth: int) -> av.VideoFrame:
@@ -70,7 +66,7 @@ def _padded_even(frame: av.VideoFrame, depth: int) -> av.VideoFrame:
     half a sample; at even sizes it does not.
     """
     if frame.format.is_rgb or "pal8" in frame.format.name:
-        rgb = frame.reformat(format="rgb24" if depth == 8 else "rgb48le", interpolation=_SCALER)
+        rgb = frame.reformat(format="rgb24" if depth == 8 else "rgb48le", **_SCALER)
         samples = _packed_rows(rgb.planes[0], 3 if depth == 8 else 6)
         pixels = samples if depth == 8 else samples.view("<u2")
         return av.VideoFrame.from_ndarray(_pad_even(pixels), format=rgb.format.name)
