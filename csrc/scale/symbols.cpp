@@ -1,0 +1,40 @@
+#include "scale/symbols.h"
+
+#include "scale/network.h"
+
+namespace zvc {
+namespace {
+
+template <class T>
+struct Sources {
+    const T* of[4];
+
+    Sources(const T* const step[4], std::size_t i, std::size_t row_size) {
+        for (int k = 0; k < kSteps; ++k) of[coded_channel(k, i, 0)] = step[k] + i * row_size;
+    }
+};
+
+}  // namespace
+
+const SymbolKernels& symbol_kernels(Isa isa) noexcept {
+    (void)isa;
+    return kSymbolScalar;
+}
+
+void gather_state(Isa isa, const std::uint8_t* const step[4], std::size_t rows, std::size_t columns,
+                  std::size_t symbols, int shift, std::uint8_t* out) noexcept {
+    for (std::size_t i = 0; i < rows; ++i) {
+        const Sources<std::uint8_t> source(step, i, columns * symbols);
+        symbol_kernels(isa).state_row(source.of, columns, symbols, shift, out + i * columns * 4 * symbols);
+    }
+}
+
+void gather_residual(Isa isa, const std::int16_t* const step[4], std::size_t rows, std::size_t columns,
+                     std::size_t symbols, float* out) noexcept {
+    for (std::size_t i = 0; i < rows; ++i) {
+        const Sources<std::int16_t> source(step, i, columns * symbols);
+        symbol_kernels(isa).residual_row(source.of, columns, symbols, out + i * columns, rows * columns);
+    }
+}
+
+}  // namespace zvc

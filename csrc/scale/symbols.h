@@ -1,0 +1,43 @@
+// A frame's residuals and sigma indices, kept step by step, as the arrays that others want.
+//
+// Step arrays are (rows, columns, symbols) with symbols = latent / 4; network.h says which channel a symbol is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/isa.h"
+
+namespace zvc {
+
+// Magnitude code of |r| = 0..15, about 32 ln(1 + |r|); larger ones have that of 15. These integers are the
+// definition: the logarithm of 5, 51.502, would round to 52.
+constexpr std::uint8_t kMagnitudeCode[16] = {0, 22, 35, 44, 51, 57, 62, 67, 70, 74, 77, 80, 82, 84, 87, 89};
+// Index code of sigma index i: i << kIndexShift.
+constexpr int kIndexShift = 2;
+
+struct SymbolKernels {
+    void (*magnitude_codes)(const std::int16_t* r, std::size_t count, std::uint8_t* code) noexcept;
+    // One row. source[d] is the row of the step that codes channels 4 n + d at even columns; at odd columns that
+    // step codes 4 n + (d ^ 1).
+    // out (columns, 4 * symbols): values shifted left.
+    void (*state_row)(const std::uint8_t* const source[4], std::size_t columns, std::size_t symbols, int shift,
+                      std::uint8_t* out) noexcept;
+    // out: channels `plane` floats apart.
+    void (*residual_row)(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out,
+                         std::size_t plane) noexcept;
+};
+
+const SymbolKernels& symbol_kernels(Isa isa) noexcept;
+
+extern const SymbolKernels kSymbolScalar;
+extern const SymbolKernels kSymbolAvx2;
+
+// out: (rows, columns, 4 * symbols)
+void gather_state(Isa isa, const std::uint8_t* const step[4], std::size_t rows, std::size_t columns,
+                  std::size_t symbols, int shift, std::uint8_t* out) noexcept;
+// out: (4 * symbols, rows, columns)
+void gather_residual(Isa isa, const std::int16_t* const step[4], std::size_t rows, std::size_t columns,
+                     std::size_t symbols, float* out) noexcept;
+
+}  // namespace zvc

@@ -1,0 +1,33 @@
+#include "scale/symbols.h"
+
+namespace zvc {
+namespace {
+
+void magnitude_codes_scalar(const std::int16_t* r, std::size_t count, std::uint8_t* code) noexcept {
+    for (std::size_t n = 0; n < count; ++n) {
+        const int magnitude = r[n] < 0 ? -int{r[n]} : int{r[n]};
+        code[n] = kMagnitudeCode[magnitude < 15 ? magnitude : 15];
+    }
+}
+
+void state_row_scalar(const std::uint8_t* const source[4], std::size_t columns, std::size_t symbols, int shift,
+                      std::uint8_t* out) noexcept {
+    for (std::size_t j = 0; j < columns; ++j, out += 4 * symbols)
+        for (std::size_t n = 0; n < symbols; ++n)
+            for (std::size_t d = 0; d < 4; ++d)
+                out[4 * n + d] = static_cast<std::uint8_t>(source[d ^ (j & 1)][j * symbols + n] << shift);
+}
+
+void residual_row_scalar(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out,
+                         std::size_t plane) noexcept {
+    for (std::size_t n = 0; n < symbols; ++n)
+        for (std::size_t d = 0; d < 4; ++d)
+            for (std::size_t j = 0; j < columns; ++j)
+                out[(4 * n + d) * plane + j] = source[d ^ (j & 1)][j * symbols + n];
+}
+
+}  // namespace
+
+const SymbolKernels kSymbolScalar = {magnitude_codes_scalar, state_row_scalar, residual_row_scalar};
+
+}  // namespace zvc
