@@ -6,7 +6,12 @@ from pathlib import Path
 import click
 import torch
 
+from zvc69.config import Quality
+
+from .checkpoint import load_network, rounded
 from .config import MODELS
+from .data import Crops
+from .export import check_export, count_symbols, write_model
 from .trainer import PHASES, Trainer
 
 
@@ -32,6 +37,25 @@ def run(model, phase, minutes, data, out, resume, threads, max_steps) -> None:
     if resume:
         trainer.resume(resume)
     trainer.run(PHASES[phase], list(data), minutes, max_steps=max_steps)
+
+
+@main.command()
+@click.option("--resume", type=click.Path(exists=True, path_type=Path), required=True, help="Checkpoint (.pt) or released model folder.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True, help="Folder of training pictures: symbols are counted on them.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Model folder to write, e.g. models/lite.")
+@click.option("--batches", type=int, default=96, show_default=True, help="Batches of 16 crops to count symbols on.")
+@click.option("--quality-qp", nargs=4, type=click.IntRange(0, 63), default=(50, 41, 33, 23), show_default=True, help="QP of low, medium, high, very-high.")
+def export(resume, data, out, batches, quality_qp) -> None:
+    """Write a model folder and prove that PyTorch, ONNX Runtime and the integer network agree."""
+    network, progress = load_network(resume)
+    network.load_state_dict(rounded(network.state_dict()))
+    torch.manual_seed(0)
+    crops = Crops(list(data), 192, seed=0)
+    counts = count_symbols(network, crops, batches)
+    names = (q.value for q in Quality)
+    write_model(network, counts, out, quality_qp=dict(zip(names, quality_qp)), training=progress)
+    worst = check_export(network, out, crops.batch(1))
+    click.echo(f"{out}: sigma indices equal, pictures within {worst['picture']:.4f} levels, latents within {worst['y']:.4f}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,23 @@
+"""ZVC69: a neural video codec.
+
+    import zvc69
+    zvc69.encode_file("in.mp4", "out.zvc", quality=zvc69.Quality.HIGH)
+    with zvc69.open("out.zvc") as video:
+        for frame in video:
+            rgb = frame.to_rgb()
+"""
+from . import errors
+from .bitstream import FileHeader, FrameType, Packet, StreamReader, StreamWriter
+from .codec import DecodeSummary, Decoder, EncodeSummary, Encoder, VideoReader, decode_file, encode_file, encode_frames
+from .codec import open_video as open
+from .config import Quality
+from .errors import Zvc69Error
+from .media import Frame
+from .profiler import Profiler
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DecodeSummary", "Decoder", "EncodeSummary", "Encoder", "FileHeader", "Frame", "FrameType", "Packet", "Profiler", "Quality",
+    "StreamReader", "StreamWriter", "VideoReader", "Zvc69Error", "decode_file", "encode_file", "encode_frames", "errors", "open",
+]

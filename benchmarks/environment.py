@@ -1,0 +1,31 @@
+"""What a result was measured with."""
+from __future__ import annotations
+
+import datetime
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("zvc69", "numpy", "av", "onnxruntime", "openvino", "constriction")
+
+
+def cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def environment(command: str) -> dict:
+    """Command, date, versions and CPU, to stand at the head of a result file."""
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return dict(command=command, date=datetime.date.today().isoformat(), cpu=cpu_name(), python=sys.version.split()[0], packages=packages)

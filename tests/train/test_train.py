@@ -1,0 +1,152 @@
+"""The trainer on a tiny network: every phase runs, resumes and exports; fake quantisation is the integer network."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from train.checkpoint import load_network, rounded  # noqa: E402
+from train.config import LITE, MAIN, TINY, ModelConfig  # noqa: E402
+from train.data import Crops  # noqa: E402
+from train.export import check_export, count_symbols, write_model  # noqa: E402
+from train.layers import pack, step_size, unpack  # noqa: E402
+from train.network import Network  # noqa: E402
+from train.rate import gaussian_bits, lagrangian, rd_round, threshold_table  # noqa: E402
+from train.trainer import PHASES, Trainer  # noqa: E402
+
+QUALITY = {"low": 50, "medium": 41, "high": 33, "very-high": 23}
+
+
+def smooth_picture(n: int, size: int, seed: int = 0) -> "torch.Tensor":
+    """(n, 96, size/8, size/8): blurred noise, with the statistics of nothing but with structure to code."""
+    g = torch.Generator().manual_seed(seed)
+    noise = torch.randn(n, 3, size // 16, size // 16, generator=g) * 40 + 120
+    full = torch.nn.functional.interpolate(noise, size=(size, size), mode="bicubic").clamp(0, 255)
+    half = full[:, :, ::2, ::2]
+    return pack(full[:, :1], half[:, 1:2], half[:, 2:3]).round()
+
+
+def randomised(config: ModelConfig, seed: int = 0) -> Network:
+    """A network whose every part matters: no branch is zero."""
+    torch.manual_seed(seed)
+    network = Network(config)
+    with torch.no_grad():
+        for p in network.parameters():
+            p.add_(0.05 * torch.randn_like(p))
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def stills(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stills")
+    from PIL import Image
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        small = rng.integers(0, 255, (12, 16, 3), np.uint8)
+        Image.fromarray(small).resize((256, 224), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
+    return folder
+
+
+def test_pack_and_unpack_are_inverse():
+    y, u, v = torch.rand(2, 1, 64, 96), torch.rand(2, 1, 32, 48), torch.rand(2, 1, 32, 48)
+    for a, b in zip((y, u, v), unpack(pack(y, u, v))):
+        assert torch.equal(a, b)
+
+
+def test_untrained_network_is_a_dct_codec():
+    """Branches start at zero: at qp 0 the error is that of uniform quantisation with step 2."""
+    torch.manual_seed(0)
+    picture = smooth_picture(1, 64)
+    with torch.no_grad():
+        out = Network(TINY)(picture, torch.tensor([0]), noise=False, half=False)
+    assert out.picture.sub(picture).pow(2).mean() < step_size(torch.tensor(0)) ** 2 / 12 * 1.3
+
+
+def test_rate_distortion_rounding_minimises_its_cost():
+    v = torch.linspace(-12, 12, 4001)
+    index = torch.full_like(v, 30)
+    r = rd_round(v, index, 0)
+
+    def cost(x):
+        return gaussian_bits(x, index) + 7.5 * (v - x) ** 2
+
+    best = torch.stack([cost(torch.full_like(v, float(x))) for x in range(-14, 15)]).min(0).values
+    assert (cost(r) - best).max() < 1e-3
+    assert (rd_round(v, index, 31) == 0).all()
+    assert (threshold_table().diff(dim=1) >= 0).all()
+
+
+@pytest.mark.parametrize("phase", sorted(PHASES))
+def test_every_phase_lowers_the_loss_and_resumes(phase, stills, tmp_path):
+    from dataclasses import replace
+    p = replace(PHASES[phase], crop=64, batch=4, rate=2e-3)
+    trainer = Trainer("tiny", tmp_path)
+    picture, qp = smooth_picture(8, 64), torch.arange(8) * 9
+
+    def loss(network):
+        torch.manual_seed(1)
+        with torch.no_grad():
+            return lagrangian(network(picture, qp, noise=False, half=False), picture, qp)[0].mean().item()
+
+    before = loss(trainer.network)
+    trainer.run(p, [stills], minutes=60, max_steps=40)
+    network, progress = load_network(tmp_path / "checkpoint.pt")
+    assert loss(network) < before
+    assert progress["steps"] == 40 and progress["history"][0]["phase"] == phase
+    again = Trainer("tiny", tmp_path / "again")
+    again.resume(tmp_path / "checkpoint.pt")
+    again.run(p, [stills], minutes=60, max_steps=2)
+    assert again.progress.steps == 42 and len(again.progress.history) == 2
+
+
+def test_interrupted_training_continues_from_its_checkpoint(stills, tmp_path):
+    from dataclasses import replace
+    trainer = Trainer("tiny", tmp_path)
+    trainer.run(replace(PHASES["U0"], crop=64, batch=2), [stills], minutes=60, max_steps=3)
+    state = load_network(tmp_path / "checkpoint.pt")[0].state_dict()
+    for k, v in trainer.average.items():
+        assert torch.equal(v, state[k])
+
+
+@pytest.mark.parametrize("config", [TINY, LITE, MAIN], ids=lambda c: c.name)
+def test_export_agrees_with_pytorch(config, stills, tmp_path):
+    network = randomised(config)
+    network.load_state_dict(rounded(network.state_dict()))
+    counts = count_symbols(network, Crops([stills], 64, seed=0), batches=2, batch=2)
+    write_model(network, counts, tmp_path / config.name, quality_qp=QUALITY, training=dict(steps=0, seconds=0, crops=0, history=[]))
+    check_export(network, tmp_path / config.name, smooth_picture(1, 96))
+
+
+def test_released_folder_resumes_with_the_same_weights(stills, tmp_path):
+    network = randomised(TINY)
+    counts = count_symbols(network, Crops([stills], 64, seed=0), batches=1, batch=1)
+    write_model(network, counts, tmp_path, quality_qp=QUALITY, training=dict(steps=7, seconds=1.0, crops=0, history=[]))
+    trainer = Trainer("tiny", tmp_path / "run")
+    trainer.resume(tmp_path)
+    assert trainer.progress.steps == 7
+    for k, v in rounded(network.state_dict()).items():
+        assert torch.equal(v, trainer.network.state_dict()[k])
+
+
+def test_slots_graphs_agree_with_pytorch():
+    """P and B frames' graphs: both slots filled."""
+    import onnxruntime
+    from train.onnx_graph import analysis_graph, decode_graph, refine_graph, synthesis_graph
+    network, picture, a, b = randomised(TINY), smooth_picture(1, 64), smooth_picture(1, 64, 1), smooth_picture(1, 64, 2)
+    qp = torch.tensor([30])
+
+    def run(graph, **inputs):
+        session = onnxruntime.InferenceSession(graph(network, True).SerializeToString(), providers=["CPUExecutionProvider"])
+        return session.run(None, {k: v.numpy() for k, v in inputs.items()})
+
+    with torch.no_grad():
+        out = network(picture, qp, a, b, torch.zeros(1, 192, 8, 8), noise=False, half=False)
+    y, z, mean_1, features, context = run(analysis_graph, picture=picture, slot_a=a, slot_b=b, qp=qp)
+    assert np.array_equal(z, out.z.numpy())
+    decoded, = run(decode_graph, z=out.z, r=out.r, slot_a=a, slot_b=b, qp=qp)
+    assert np.abs(decoded - out.picture.numpy()).max() < 0.05
+    t = torch.from_numpy
+    mean_2, = run(refine_graph, features=t(features), context=t(context), r=out.r, mean_1=t(mean_1))
+    synthesised, = run(synthesis_graph, r=out.r, mean_1=t(mean_1), mean_2=t(mean_2), slot_a=a, context=t(context), qp=qp)
+    assert np.abs(synthesised - out.picture.numpy()).max() < 0.05

@@ -1,0 +1,142 @@
+"""Whole files and pipes: encode and decode, with progress."""
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from typing import BinaryIO
+
+from ..bitstream import StreamWriter
+from ..errors import MediaError
+from ..media import Frame, open_sink, open_source
+from ..metrics import bits_per_pixel, kilobits_per_second
+from .encoder import Encoder
+from .prefetch import prefetch
+from .video import VideoReader
+
+Progress = Callable[[int, int | None, int], None]
+"""Called after every frame with frames done, frames in all (None: unknown) and bytes so far."""
+
+
+@dataclass(frozen=True)
+class EncodeSummary:
+    """What was coded: `bytes` is the whole stream, `seconds` wall-clock time, `fps` frames coded a second."""
+
+    frames: int
+    bytes: int
+    seconds: float
+    width: int
+    height: int
+    rate: Fraction
+    average_qp: float
+    backend: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fps(self) -> float:
+        return self.frames / self.seconds if self.seconds else 0.0
+
+    @property
+    def bpp(self) -> float:
+        """Bits per pixel."""
+        return bits_per_pixel(self.bytes, self.width, self.height, self.frames)
+
+    @property
+    def kbps(self) -> float:
+        """Kilobits (1000 bits) a second of video."""
+        return kilobits_per_second(self.bytes, self.frames, self.rate)
+
+
+@dataclass(frozen=True)
+class DecodeSummary:
+    """What was decoded; `damaged` stretches of the stream were left out (tolerant mode)."""
+
+    frames: int
+    seconds: float
+    width: int
+    height: int
+    backend: str
+    damaged: int = 0
+
+    @property
+    def fps(self) -> float:
+        return self.frames / self.seconds if self.seconds else 0.0
+
+
+def encode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.PathLike[str] | BinaryIO, *, frames: int | None = None,
+                progress: Progress | None = None, **options) -> EncodeSummary:
+    """Encode a video or still that FFmpeg reads, y4m or "-" (standard input) to `target` ("-": standard output).
+
+    frames: only the first so many. options: as for `Encoder`. An output path appears when the stream is whole; after
+    a failure what was coded stays readable beside it under the name `path + ".part"`.
+
+    Raises MediaError, ConfigError, ModelError, BackendError, OSError.
+    """
+    with open_source(source) as video:
+        total = video.total_frames if frames is None else min(frames, video.total_frames or frames)
+        return encode_frames(islice(video, frames), target, width=video.width, height=video.height, fps=video.fps, depth=video.depth,
+                             total=total, progress=progress, notes=video.notes, **options)
+
+
+def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | BinaryIO, *, width: int, height: int, fps: Fraction | float,
+                  total: int | None = None, progress: Progress | None = None, notes: tuple[str, ...] = (), **options) -> EncodeSummary:
+    """Encode frames from any iterable (see `Encoder.encode` for what a frame may be) to a stream; else as `encode_file`."""
+    start = time.perf_counter()
+    encoder = Encoder(width, height, fps, **options)
+    done, qps = 0, 0
+    with StreamWriter(_output(target), encoder.header) as writer:
+        def put(packets) -> None:
+            nonlocal done, qps
+            for packet in packets:
+                writer.write_packet(packet)
+                done, qps = done + 1, qps + packet.header.qp
+                if progress:
+                    progress(done, total, writer.size)
+
+        for frame in prefetch(frames):
+            put(encoder.encode(frame))
+        put(encoder.flush())
+        if not done:
+            raise MediaError("the input has no frames")
+    return EncodeSummary(done, writer.size, time.perf_counter() - start, width, height, encoder.header.fps, qps / done, encoder.backend, notes)
+
+
+def decode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.PathLike[str] | BinaryIO, *, frames: int | None = None,
+                strict: bool = True, progress: Progress | None = None, **options) -> DecodeSummary:
+    """Decode a stream ("-": standard input) to y4m, raw planes or a picture, by the ending of `target` ("-": y4m on standard output).
+
+    frames: only the first so many. strict: damage raises and leaves no output; otherwise damaged frames are left out. options: as
+    for `VideoReader`. Raises StreamError and its kinds, MediaError, BackendError, OSError.
+    """
+    start = time.perf_counter()
+    with ExitStack() as stack:
+        video = stack.enter_context(VideoReader(_input(source), strict=strict, **options))
+        header = video.header
+        total = header.total_frames or None
+        if frames is not None:
+            total = min(frames, total or frames)
+        sink = stack.enter_context(open_sink(target, header.width, header.height, header.fps, header.bit_depth))
+        # one thread decodes, this one writes: both release the GIL for nearly all of their time
+        for frame in prefetch(islice(video, frames)):
+            sink.write(frame)
+            if progress:
+                progress(sink.frames, total, 0)
+    return DecodeSummary(sink.frames, time.perf_counter() - start, header.width, header.height, video.backend, len(video.damage))
+
+
+def _input(source):
+    if source == "-":
+        import sys
+        return sys.stdin.buffer
+    return source
+
+
+def _output(target):
+    if target == "-":
+        import sys
+        return sys.stdout.buffer
+    return target

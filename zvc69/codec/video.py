@@ -1,0 +1,107 @@
+"""Reading a coded video: iteration, length, random access."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import BinaryIO
+
+from ..bitstream import Damage, FileHeader, StreamReader
+from ..config import MAX_PIXELS
+from ..errors import CorruptStreamError
+from ..media import Frame
+from ..profiler import Profiler
+from .decoder import Decoder
+
+
+class VideoReader:
+    """The frames of a stream in a path, bytes, a file object or a pipe.
+
+    Iterating gives frames from the current position on; `len`, `seek` and `[i]` need a source that can seek.
+    strict: damage raises; otherwise damaged frames are left out and listed in `damage`. Further options as for `Decoder`.
+
+    Raises OSError, StreamError and its kinds, WrongModelError, BackendError.
+
+    >>> import io, numpy as np, zvc69
+    >>> file = io.BytesIO()
+    >>> frames = [np.full((48, 64, 3), level, np.uint8) for level in (20, 120, 220)]
+    >>> _ = zvc69.encode_frames(frames, file, width=64, height=48, fps=25, qp=30)
+    >>> with zvc69.open(file.getvalue()) as video:
+    ...     len(video), video[2].pts, [frame.pts for frame in video]
+    (3, 2, [0, 1, 2])
+    """
+
+    def __init__(self, source: str | os.PathLike[str] | bytes | BinaryIO, *, strict: bool = True, backend: str = "auto",
+                 model: str | None = None, threads: int = 0, max_pixels: int = MAX_PIXELS, profiler: Profiler | None = None) -> None:
+        self._stream = StreamReader(source, strict=strict)
+        try:
+            self._decoder = Decoder(self._stream.header, backend=backend, model=model, threads=threads, max_pixels=max_pixels, profiler=profiler)
+        except BaseException:
+            self._stream.close()
+            raise
+        self._target: int | None = None
+
+    @property
+    def header(self) -> FileHeader:
+        """The stream's header."""
+        return self._stream.header
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend in use."""
+        return self._decoder.backend
+
+    @property
+    def damage(self) -> Sequence[Damage]:
+        """What a tolerant reader has left out so far."""
+        return self._stream.damage
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, if the reader opened it."""
+        self._stream.close()
+
+    def __len__(self) -> int:
+        """Frames in the stream. Raises TypeError for a pipe."""
+        return len(self._stream)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames to the end: from the one last sought, else from the first; from a pipe, those not read yet."""
+        target, self._target = self._target, None
+        if self._stream.seekable and target is None and self._stream.position:
+            self._stream.seek(0)
+        for frame in self._decoder.decode_all(self._stream):
+            if frame.pts >= (target or 0):
+                yield frame
+
+    def seek(self, frame: int) -> int:
+        """Make `frame` the first one that the next iteration gives.
+
+        Decoding begins at the keyframe at or before it, whose number is returned. Raises ConfigError if there is
+        no such frame, TypeError for a pipe.
+        """
+        keyframe = self._stream.seek(frame)
+        self._target = frame
+        return keyframe
+
+    def __getitem__(self, i: int) -> Frame:
+        """Frame `i`, counted from the end when negative. Raises IndexError."""
+        n = len(self)
+        if not -n <= i < n:
+            raise IndexError(f"frame {i} of a video of {n}")
+        self._stream.seek(i % n)
+        for packet in self._stream:
+            for frame in self._decoder.decode(packet):
+                if frame.pts >= i % n:
+                    return frame
+        raise CorruptStreamError("the stream ends before it", frame=i % n)
+
+
+def open_video(source: str | os.PathLike[str] | bytes | BinaryIO, **options) -> VideoReader:
+    """Open a coded video for reading; options as for `VideoReader`."""
+    return VideoReader(source, **options)
