@@ -1,0 +1,4 @@
+"""`python -m zvc69` is the command `zvc69`."""
+from .cli import main
+
+main()

@@ -1,0 +1,89 @@
+"""`zvc69 compare`."""
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import ExitStack
+from itertools import zip_longest
+from typing import Any
+
+import click
+
+from ..codec import VideoReader
+from ..errors import ConfigError
+from ..media import Frame, open_source
+from ..metrics import PsnrMeter, bits_per_pixel, kilobits_per_second
+from .streams import is_stream
+
+
+@click.command()
+@click.argument("reference", metavar="REF")
+@click.argument("distorted", metavar="DIST")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(reference: str, distorted: str, as_json: bool) -> None:
+    """Measure DIST against REF: PSNR of each plane and 6:1:1; bits per pixel if DIST is a ZVC69 stream.
+
+    Both are whatever `encode` reads, or streams. PSNR is the mean over frames of each frame's PSNR. Of videos of
+    different length the frames that both have are compared.
+    """
+    if reference == distorted == "-":
+        raise click.UsageError("standard input is one video")
+    figures, notes = measure(reference, distorted)
+    for note in notes:
+        click.echo(f"zvc69: note: {note}", err=True)
+    click.echo(json.dumps(figures, indent=2) if as_json else _text(figures))
+
+
+def measure(reference: str, distorted: str) -> tuple[dict[str, Any], list[str]]:
+    """Figures, and remarks for the user. Raises ConfigError when the pictures do not fit together."""
+    meter, notes, decoded = PsnrMeter(), [], 0
+    with ExitStack() as stack:
+        originals, _ = _open(reference, stack)
+        copies, rate = _open(distorted, stack)
+        extra = None
+        for original, copy in zip_longest(originals, copies):
+            decoded += copy is not None
+            if original is None or copy is None:
+                extra = reference if copy is None else distorted
+                if copy is None:
+                    break
+                continue
+            meter.add(original, copy)
+    if not meter.frames:
+        raise ConfigError(f"{reference} and {distorted} have no frame in common")
+    if extra is not None:
+        notes.append(f"{extra} is longer: the first {meter.frames} frames are compared")
+    mean = meter.mean
+    figures: dict[str, Any] = {
+        "frames": meter.frames,
+        "psnr": {"y": mean.y, "u": mean.u, "v": mean.v, "weighted": mean.weighted},
+    }
+    if is_stream(distorted):
+        size = os.path.getsize(distorted)
+        figures |= {
+            "bytes": size,
+            "bpp": bits_per_pixel(size, copies.header.width, copies.header.height, decoded),
+            "kbps": kilobits_per_second(size, decoded, rate),
+        }
+    return figures, notes
+
+
+def _open(name: str, stack: ExitStack) -> tuple[Any, Any]:
+    """Frames of a video or a stream, and their rate."""
+    if is_stream(name):
+        video = stack.enter_context(VideoReader(name))
+        return video, video.header.fps
+    source = stack.enter_context(open_source(name))
+    return source, source.fps
+
+
+def _text(figures: dict[str, Any]) -> str:
+    psnr = figures["psnr"]
+    lines = [
+        f"frames  {figures['frames']}",
+        f"PSNR    Y {psnr['y']:.3f}  U {psnr['u']:.3f}  V {psnr['v']:.3f}  6:1:1 {psnr['weighted']:.3f} dB",
+    ]
+    if "bpp" in figures:
+        lines.append(f"rate    {figures['bpp']:.4f} bpp, {figures['kbps']:.2f} kb/s, {figures['bytes']} bytes")
+    return "\n".join(lines)

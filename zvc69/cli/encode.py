@@ -1,0 +1,42 @@
+"""`zvc69 encode`."""
+from __future__ import annotations
+
+import click
+
+from ..codec import EncodeSummary, encode_file
+from ..config import MAX_QP, Quality
+from . import options
+from .progress import FrameProgress
+
+
+@click.command()
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT")
+@click.option("--quality", type=click.Choice([quality.value for quality in Quality]),
+              help=f"Quality by name; {Quality.MEDIUM.value} unless --qp is given.")
+@click.option("--qp", type=click.IntRange(0, MAX_QP), help="Quantiser instead of a name: higher is smaller.")
+@click.option("--gop", type=click.IntRange(min=0), default=1, show_default=True, metavar="N",
+              help="Largest distance of keyframes; this release codes keyframes only: 1.")
+@click.option("--model", default="lite", show_default=True, metavar="NAME", help="Installed model, or a model's folder.")
+@options.backend
+@options.frames
+def encode(source: str, target: str, quality: str | None, qp: int | None, gop: int, model: str, backend: str,
+           frames: int | None) -> None:
+    """Encode IN to the stream OUT.
+
+    IN is a video or still that FFmpeg reads, y4m, or - for standard input; OUT is a path, or - for standard output.
+    """
+    if quality is not None and qp is not None:
+        raise click.UsageError("give --quality or --qp, not both")
+    with FrameProgress("encoding") as progress:
+        summary = encode_file(source, target, quality=quality, qp=qp, gop=gop, model=model, backend=backend,
+                              frames=frames, progress=progress)
+    for note in summary.notes:
+        click.echo(f"zvc69: note: {note}", err=True)
+    click.echo(summary_line(summary), err=True)
+
+
+def summary_line(summary: EncodeSummary) -> str:
+    """What x265 says at the end."""
+    return (f"encoded {summary.frames} frames in {summary.seconds:.2f}s ({summary.fps:.2f} fps), {summary.kbps:.2f} kb/s, "
+            f"{summary.bpp:.3f} bpp, Avg QP {summary.average_qp:.2f}")
