@@ -17,6 +17,9 @@ struct Sources {
 }  // namespace
 
 const SymbolKernels& symbol_kernels(Isa isa) noexcept {
+#if defined(__x86_64__)
+    if (isa >= Isa::kAvx2) return kSymbolAvx2;
+#endif
     (void)isa;
     return kSymbolScalar;
 }

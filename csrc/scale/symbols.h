@@ -18,7 +18,7 @@ constexpr int kIndexShift = 2;
 
 struct SymbolKernels {
     void (*magnitude_codes)(const std::int16_t* r, std::size_t count, std::uint8_t* code) noexcept;
-    // One row. source[d] is the row of the step that codes channels 4 n + d at even columns; at odd columns that
+    // One row of an even number of columns; symbols is a multiple of 4. source[d] is the row of the step that codes channels 4 n + d at even columns; at odd columns that
     // step codes 4 n + (d ^ 1).
     // out (columns, 4 * symbols): values shifted left.
     void (*state_row)(const std::uint8_t* const source[4], std::size_t columns, std::size_t symbols, int shift,

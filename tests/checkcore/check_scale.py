@@ -9,6 +9,7 @@ from .harness import bench, check, compare
 
 WIDTHS = (
     {},
+    {"latent": 16, "hyper": 4, "hyper_width": 4, "step_width": 4, "mix_width": 4},
     {"latent": 32, "hyper": 20, "hyper_width": 36, "step_width": 40, "mix_width": 28},
     {"latent": 112, "hyper": 64, "hyper_width": 132, "step_width": 96, "mix_width": 80},
 )
