@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..quantise import step_of
 
-MAGNITUDE = np.array([0, 22, 35, 44, 51, 57, 62, 67, 70, 74, 77, 80, 82, 84, 87, 89])
+MAGNITUDE = np.array([0, 22, 35, 44, 52, 57, 62, 67, 70, 74, 77, 80, 82, 84, 87, 89])
 LIMIT = 1 << 24
 
 
