@@ -98,7 +98,7 @@ class FrameSigma:
         self._packed.hyper(z, self._hs)
         self._index = np.empty((STEPS, *self.shape), np.uint8)
         self._code = np.empty((STEPS, *self.shape), np.uint8)
-        self._r = np.empty((STEPS, *self.shape), np.int16)
+        self._r = np.zeros((STEPS, *self.shape), np.int16)
         self._asked = self._known = 0  # steps whose indices were computed, whose symbols were put
 
     def indices(self, k: int) -> NDArray[np.uint8]:
@@ -132,13 +132,8 @@ class FrameSigma:
         _scale.magnitude_codes(self._level, self._r[k], self._code[k])
         self._known = k + 1
 
-    def _all_known(self) -> None:
-        if self._known != STEPS:
-            raise ValueError(f"symbols of {self._known} of {STEPS} steps are known")
-
     def residual(self) -> NDArray[np.float32]:
-        """Residuals of all steps, (latent, h, w) float32. Raises ValueError before all symbols were put."""
-        self._all_known()
+        """Residuals of the steps put so far, (latent, h, w) float32; those of later steps are zero."""
         h, w, symbols = self.shape
         out = np.empty((4 * symbols, h, w), np.float32)
         _scale.residual(self._level, self._r, out)
@@ -146,7 +141,8 @@ class FrameSigma:
 
     def state(self) -> State:
         """Codes of this frame for later ones. Raises ValueError before all symbols were put."""
-        self._all_known()
+        if self._known != STEPS:
+            raise ValueError(f"symbols of {self._known} of {STEPS} steps are known")
         h, w, symbols = self.shape
         magnitude, index = np.empty((h, w, 4 * symbols), np.uint8), np.empty((h, w, 4 * symbols), np.uint8)
         _scale.state(self._level, self._code, self._index, magnitude, index)
