@@ -15,6 +15,9 @@ public:
     // Copies the bytes, with padding around them: kernels may then load past either end.
     RansDecoder(const uint8_t* data, std::size_t size, unsigned lanes);
 
+    // Whether the states at the start can be those of a substream, and how reading went since.
+    RansStatus status() const noexcept { return status_; }
+
     // A failure is final: every later call returns it again.
     RansStatus get(const uint8_t* index, std::size_t n, unsigned skip_below, const RansTables& tables, Isa isa,
                    int16_t* values);

@@ -1,4 +1,5 @@
 # cython: boundscheck=False, wraparound=False
+# (so that &array[0] of an empty array is its pointer, which is not followed)
 """rANS coder (csrc/rans) on checked, contiguous arrays; zvc69.core.entropy is the public side."""
 from libc.stdint cimport int16_t, uint8_t, uint16_t
 from libcpp.vector cimport vector
@@ -26,6 +27,7 @@ cdef extern from "rans/decoder.h" namespace "zvc" nogil:
     cdef cppclass RansDecoder:
         RansDecoder(const uint8_t*, size_t, unsigned) except +
         RansStatus get(const uint8_t*, size_t, unsigned, const RansTables&, Isa, int16_t*) except +
+        RansStatus status() noexcept
         RansStatus finish() noexcept
 
 
@@ -52,9 +54,8 @@ cdef class Encoder:
     def put(self, const int16_t[::1] values, const uint8_t[::1] index, Tables tables not None,
             unsigned skip_below, int level):
         cdef size_t n = values.shape[0]
-        if n:
-            with nogil:
-                self.encoder.put(&values[0], &index[0], n, skip_below, tables.tables[0], <Isa>level)
+        with nogil:
+            self.encoder.put(&values[0], &index[0], n, skip_below, tables.tables[0], <Isa>level)
 
     def suggest_lanes(self):
         return self.encoder.suggest_lanes()
@@ -71,7 +72,7 @@ cdef class Decoder:
 
     def __cinit__(self, const uint8_t[::1] data, unsigned lanes):
         cdef size_t size = data.shape[0]
-        self.decoder = new RansDecoder(&data[0] if size else NULL, size, lanes)
+        self.decoder = new RansDecoder(&data[0], size, lanes)
 
     def __dealloc__(self):
         del self.decoder
@@ -79,11 +80,13 @@ cdef class Decoder:
     def get(self, const uint8_t[::1] index, Tables tables not None, unsigned skip_below, int level,
             int16_t[::1] values):
         cdef size_t n = index.shape[0]
-        cdef RansStatus status = RansStatus.kOk
-        if n:
-            with nogil:
-                status = self.decoder.get(&index[0], n, skip_below, tables.tables[0], <Isa>level, &values[0])
+        cdef RansStatus status
+        with nogil:
+            status = self.decoder.get(&index[0], n, skip_below, tables.tables[0], <Isa>level, &values[0])
         return <int>status
+
+    def status(self):
+        return <int>self.decoder.status()
 
     def finish(self):
         return <int>self.decoder.finish()

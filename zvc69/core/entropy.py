@@ -105,7 +105,7 @@ class Tables:
 
 
 class Encoder:
-    """Collects calls and codes them into one substream.
+    """Collects calls and codes them into one substream. One thread at a time may use an encoder.
 
     >>> encoder = Encoder()
     >>> encoder.put([5, 0], [33, 33], GAUSSIAN)
@@ -133,7 +133,7 @@ class Encoder:
         """Code all calls; returns the number of lanes and the substream. The encoder is empty afterwards.
 
         lanes: 1, 4, 8 or 32; None chooses by size: 1 below 1 kB, 4 below 8 kB, 8 below 32 kB, else 32
-        (more lanes are faster and cost about 2 bytes each).
+        (more lanes are faster and cost about 3 bytes each).
         """
         if lanes is None:
             lanes = self._native.suggest_lanes()
@@ -145,8 +145,8 @@ class Decoder:
 
     data: bytes-like, the substream as `Encoder.finish` returned it, with its number of lanes. Copied.
 
-    Hostile bytes raise `zvc69.errors.CorruptStreamError` or decode to wrong values; nothing
-    else can happen. After an error every further call raises it again.
+    Hostile bytes raise `zvc69.errors.CorruptStreamError`, here or later, or decode to wrong values; nothing
+    else can happen. After an error every further call raises it again. One thread at a time may use a decoder.
 
     >>> Decoder(b"", 1).finish()
     """
@@ -155,6 +155,7 @@ class Decoder:
         view = memoryview(data)
         flat = view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
         self._native = _entropy.Decoder(flat, _lanes(lanes))
+        _raise(self._native.status())
 
     def get(self, index: ArrayLike, tables: Tables, skip_below: int = 0) -> NDArray[np.int16]:
         """Values of the next call, int16, shaped like `index` (integers); arguments as in `Encoder.put`.
