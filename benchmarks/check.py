@@ -1,0 +1,90 @@
+"""Fails when a benchmark has become slower against its peer or reference than it was.
+
+    python -m benchmarks.check [--update]
+
+Figures are ratios to something measured in the same run, higher is better, so the machine's load cancels out; each is
+the median of several interleaved rounds. A suite with a figure more than 10 % below benchmarks/results/baseline.json
+is measured again, up to three times in all, and the best of its figures counts. Figures of instruction sets that this
+CPU has not are left out. On another CPU than the baseline's the bound is 40 %: ratios differ between machines.
+"""
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import statistics
+import sys
+from pathlib import Path
+
+from zvc69.core import cpu
+
+from .environment import environment
+
+BASELINE = Path(__file__).parent / "results" / "baseline.json"
+SUITES = ("entropy", "core")
+"""benchmarks/bench_NAME.py, each with `ratios() -> dict[str, float]` that takes a few seconds."""
+
+ROUNDS = 3
+ATTEMPTS = 3
+TOLERANCE, TOLERANCE_ELSEWHERE = 0.10, 0.40
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true", help="measure, and make the figures the baseline")
+    if parser.parse_args().update:
+        update()
+        return
+    baseline = json.loads(BASELINE.read_text())
+    here = environment("")["cpu"]
+    tolerance = TOLERANCE if here == baseline["cpu"] else TOLERANCE_ELSEWHERE
+    print(f"bound {tolerance:.0%}, baseline of {baseline['cpu']}, this is {here}")
+    worse = {name: problem for suite in SUITES for name, problem in check(suite, baseline["suites"][suite], tolerance).items()}
+    if worse:
+        sys.exit("slower than the baseline: " + "; ".join(f"{name} {problem}" for name, problem in worse.items()))
+
+
+def check(suite: str, baseline: dict[str, float], tolerance: float) -> dict[str, str]:
+    """Figures of `suite` that are too low, with both numbers; prints all."""
+    best: dict[str, float] = {}
+    for _ in range(ATTEMPTS):
+        for name, ratio in measure(suite).items():
+            best[name] = max(ratio, best.get(name, 0.0))
+        worse = regressions(best, baseline, tolerance, cpu.available())
+        if not worse:
+            break
+    for name, ratio in best.items():
+        print(f"{suite:<10}{name:<44}{ratio:>9.2f}  baseline {baseline.get(name, float('nan')):>9.2f}")
+    return {f"{suite}: {name}": problem for name, problem in worse.items()}
+
+
+def regressions(measured: dict[str, float], baseline: dict[str, float], tolerance: float, levels: tuple[str, ...]) -> dict[str, str]:
+    """Baseline figures that are missed by more than `tolerance`, or not measured though this CPU's `levels` allow it."""
+    problems = {}
+    for name, expected in baseline.items():
+        if any(level in name.split() for level in cpu.LEVELS if level not in levels):
+            continue
+        if name not in measured:
+            problems[name] = "was not measured"
+        elif measured[name] < expected * (1 - tolerance):
+            problems[name] = f"{measured[name]:.2f}, was {expected:.2f}"
+    return problems
+
+
+def measure(suite: str) -> dict[str, float]:
+    """Medians of a few rounds."""
+    module = importlib.import_module(f".bench_{suite}", __package__)
+    rounds = [module.ratios() for _ in range(ROUNDS)]
+    return {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
+
+
+def update() -> None:
+    """Write the baseline."""
+    suites = {suite: {name: round(ratio, 3) for name, ratio in measure(suite).items()} for suite in SUITES}
+    record = environment("python -m benchmarks.check --update") | {"suites": suites}
+    BASELINE.write_text(json.dumps(record, indent=2) + "\n")
+    print(BASELINE.read_text(), end="")
+
+
+if __name__ == "__main__":
+    main()
