@@ -126,6 +126,8 @@ def unpack(data: bytes, stream: FileHeader, previous: FrameHeader | None) -> tup
     header, length = _unpack_compact(data, previous) if stream.compact else _unpack_full(data, stream.quality)
     if previous is None and not header.references & _KEY:
         raise CorruptStreamError("a frame that needs others comes before any keyframe")
+    if previous is not None and header.counter == previous.counter:
+        raise CorruptStreamError("a frame has the counter of the one before: it came twice, or 255 are missing")
     if not 0 < header.size <= max_payload(stream.width, stream.height):
         raise CorruptStreamError(f"a frame of {header.size} bytes, impossible at {stream.width}x{stream.height}")
     if header.references != _USUAL_OF_KIND[header.type]:   # the usual ones, of keyframe, P and B, need no look
@@ -144,7 +146,7 @@ def checksum_holds(data: bytes | memoryview, length: int, stream: FileHeader) ->
 
 
 def missing_before(header: FrameHeader, previous: FrameHeader) -> int:
-    """How many frames (0..255) the counters say were lost between two that follow each other in the stream."""
+    """How many frames (0..254) the counters say were lost between two that follow each other in the stream."""
     return (header.counter - previous.counter - 1) & 255
 
 

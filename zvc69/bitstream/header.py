@@ -47,7 +47,7 @@ class HeaderFlag(IntFlag):
 
 
 _MUST_UNDERSTAND = 0xFFFF
-_KNOWN = HeaderFlag.COMPACT | HeaderFlag.REPEATED
+_KNOWN = int(HeaderFlag.COMPACT | HeaderFlag.REPEATED)   # an int: ~ of an IntFlag inverts known bits only
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,13 +158,9 @@ class StreamReader:
             raise TypeError("a pipe has no index and no length")
 
     def _stated_frames(self) -> int | None:
-        """The header's count, None if unknown. One that the bytes cannot hold is a lie that someone would allocate by."""
+        """The header's count, None if it is unknown, or a lie that someone would allocate by: the bytes are too few."""
         size, frames = self._source.size, self.header.total_frames
-        if size is None or frames <= size // _MIN_FRAME:
-            return frames or None
-        if self._strict:
-            raise TruncatedStreamError(f"the header states {frames} frames, in a stream of {size} bytes")
-        return None
+        return frames if frames and (size is None or frames <= size // _MIN_FRAME) else None
 
     def _check_end(self) -> None:
         """At the end of the frames: whether they are as many as the header states."""

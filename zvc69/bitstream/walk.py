@@ -53,9 +53,12 @@ class Walker:
         self._first, self._failed = offset, 0
         self.offset, self.number = offset, number
         self.damage: list[Damage] = []
-        # Where frames end: at the index if there is one, else with the source (None: only its end tells).
-        ends = [end for end in (base + stream.index_offset if stream.index_offset else None, source.size) if end is not None]
-        self._end = min(ends) if ends else None
+        # Where frames end: at the index, else with the source (None: only its end tells). An index that can be looked
+        # at and is not there bounds nothing: bytes may have been lost or inserted before it.
+        self._index_at = base + stream.index_offset if stream.index_offset else None
+        self._end = source.size
+        if self._index_at and (not source.seekable or source.read(self._index_at, len(INDEX_MAGIC)) == INDEX_MAGIC):
+            self._end = self._index_at
 
     def next(self) -> Packet | None:
         """The next packet, None after the last one.
@@ -93,7 +96,7 @@ class Walker:
                 raise CorruptStreamError("a repeated file header differs from the first", offset=offset)
             offset += header.SIZE
             head = self._read(offset, _HEAD)
-        if not head or head.startswith(INDEX_MAGIC):
+        if not head or offset == self._index_at or head.startswith(INDEX_MAGIC):
             return None
         try:
             head_values, length = frame.unpack(head, self._stream, self._previous)
@@ -122,18 +125,19 @@ class Walker:
         """Where the next whole frame, or a header before it, begins after the damage at `damaged`; else the end."""
         if (trusted := self._trusted_end(damaged)) is not None:
             return trusted
-        offset = damaged + 1
+        offset, size = damaged + 1, 4 * _HEAD   # small at first: most damage is short, and there may be much of it
         while True:
             self._source.forget(offset)
-            window = self._read(offset, _WINDOW)
+            window = self._read(offset, size)
             # What begins in the last bytes is seen whole in the next window, which overlaps by a header.
-            last = len(window) < _WINDOW
+            last = len(window) < size
             for match in self._starts.finditer(window):
-                if (last or match.start() < _WINDOW - _HEAD) and self._whole(offset + match.start()):
+                if (last or match.start() < size - _HEAD) and self._whole(offset + match.start()):
                     return offset + match.start()
             if last:
                 return offset + len(window)
-            offset += _WINDOW - _HEAD
+            offset += size - _HEAD
+            size = min(4 * size, _WINDOW)
 
     def _trusted_end(self, damaged: int) -> int | None:
         """Where the damaged frame ends if its header can be believed: if the frames end or go on there."""

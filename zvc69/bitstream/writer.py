@@ -26,7 +26,8 @@ class StreamWriter:
     To a path: into `path + ".part"`, which gets its name when the stream is closed. A killed process leaves the
     temporary file behind, readable up to the last whole frame; so does an exception inside a ``with`` block,
     unless no frame was written (then the file is removed). To a file object: from its current position on; it
-    stays open. Where it can seek, `close` adds the index and enters total frames and index offset into the header.
+    stays open. Where it can seek, `close` adds the index and enters total frames and index offset into the header;
+    elsewhere the `header.total_frames` given is what readers are told (0: unknown).
 
     `header.compact` chooses the form of frame headers. `index=False` leaves the index out; a stream whose index
     would only name the first frame has none either. `repeat_header` puts the file header again before keyframes so
@@ -40,7 +41,7 @@ class StreamWriter:
         self.path = Path(target) if isinstance(target, (str, os.PathLike)) else None
         self.temporary_path = self.path.with_name(self.path.name + TEMPORARY_SUFFIX) if self.path else None
         self._file: BinaryIO = open(self.temporary_path, "wb") if self.temporary_path else target
-        self.header = replace(header, total_frames=0, index_offset=0, repeated=False)
+        self.header = replace(header, index_offset=0, repeated=False)
         self._seekable = getattr(self._file, "seekable", lambda: False)()
         self._start = self._file.tell() if self._seekable else 0
         self._with_index = index and self._seekable
