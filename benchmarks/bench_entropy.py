@@ -26,9 +26,12 @@ import numpy as np
 
 from zvc69.core import cpu, entropy
 
-ROOT = Path(__file__).parents[1]
 LOWEST, HIGHEST = -128, 127
-CASES = {"20000 symbols, lanes by size": (20_000, None), "1000000 symbols, 32 lanes": (1_000_000, 32)}
+CASES = {
+    "20000 symbols, lanes by size": (20_000, None),
+    "100000 symbols, lanes by size": (100_000, None),
+    "1000000 symbols, 32 lanes": (1_000_000, 32),
+}
 ROUNDS = 15
 
 
