@@ -163,7 +163,7 @@ class Counting(MemorySource):
 
     count = 0
 
-    def read(self, offset: int, count: int) -> bytes:
+    def read(self, offset: int, count: int, least: int | None = None) -> bytes:
         data = super().read(offset, count)
         self.count += len(data) + 16
         return data

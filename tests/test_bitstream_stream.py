@@ -142,27 +142,30 @@ def test_an_unfinished_stream_knows_its_length_by_scanning() -> None:
 
 
 @both_forms
-def test_a_pipe_carries_a_stream_frame_by_frame(stream: FileHeader) -> None:
+@pytest.mark.parametrize("buffering", [-1, 0])
+def test_a_pipe_carries_a_stream_frame_by_frame(stream: FileHeader, buffering: int) -> None:
+    """The writer waits until the reader has a frame before it writes the next, however small frames are."""
     read_end, write_end = os.pipe()
-    arrived, written = threading.Semaphore(0), []
+    arrived, written, late = threading.Semaphore(0), [], []
 
     def produce() -> None:
         with os.fdopen(write_end, "wb") as file, StreamWriter(file, stream) as writer:
             for number in range(60):
-                written.append(writer.write(frame_header(number), bytes(500)))
-                if number == 30:   # the reader has all 31 frames before the next is written
-                    arrived.acquire(timeout=10)
+                written.append(writer.write(frame_header(number), bytes((1, 2, 500, 20_000)[number % 4])))
+                if not arrived.acquire(timeout=5):
+                    late.append(number)
+                    break
 
     thread = threading.Thread(target=produce)
     thread.start()
     packets = []
-    with os.fdopen(read_end, "rb") as file, StreamReader(file) as reader:
+    with os.fdopen(read_end, "rb", buffering) as file, StreamReader(file) as reader:
         for packet in reader:
             packets.append(packet)
-            if packet.number == 30:
-                arrived.release()
+            arrived.release()
     thread.join()
     assert packets == written
+    assert not late
 
 
 def test_a_pipe_has_no_length_index_or_seek() -> None:

@@ -28,8 +28,9 @@ FULL_SIZE = _FULL.size
 MARKER = 0xB0
 """High five bits of a compact header's first byte."""
 
+MIN_COMPACT = 8
 MAX_COMPACT = 35
-"""Longest compact header in bytes: a keyframe with ten-byte times, or another frame with ten-byte times."""
+"""Shortest and longest compact header in bytes: a keyframe with ten-byte times, or another frame with ten-byte times."""
 
 # First byte of the compact form: kind in bits 0..1, then "an extension follows".
 _KIND_KEY, _KIND_P, _KIND_B, _KIND_I = range(4)
@@ -223,6 +224,8 @@ def _unpack_compact(data: bytes, previous: FrameHeader | None) -> tuple[FrameHea
         if extension & _RESERVED_EXTENSION or kind == _KIND_KEY and extension & (_HAS_GAP | _HAS_PTS):
             raise CorruptStreamError("not a frame header: the extension has reserved bits set")
         if extension & _HAS_REFERENCES:
+            if at + 2 > len(data):
+                raise TruncatedStreamError("the stream ends inside a frame header")
             flags = int.from_bytes(data[at:at + 2], "little")
             at += 2
         if extension & _HAS_GAP:

@@ -12,14 +12,12 @@ from .header import FileHeader
 from .index import IndexBuilder, IndexEntry
 from .packet import Packet
 from .source import Source, open_source
-from .walk import Damage, Walker
+from .walk import MIN_FRAME, Damage, Walker
 
 JOIN_LIMIT = 1 << 26
 """Bytes that a tolerant reader searches for a file header in a stream that does not begin with one."""
 
 _WINDOW = 1 << 16
-_MIN_FRAME = 9
-"""A compact header of eight bytes and the payload's flags."""
 
 
 class StreamReader:
@@ -160,7 +158,7 @@ class StreamReader:
     def _stated_frames(self) -> int | None:
         """The header's count, None if it is unknown, or a lie that someone would allocate by: the bytes are too few."""
         size, frames = self._source.size, self.header.total_frames
-        return frames if frames and (size is None or frames <= size // _MIN_FRAME) else None
+        return frames if frames and (size is None or frames <= size // MIN_FRAME) else None
 
     def _check_end(self) -> None:
         """At the end of the frames: whether they are as many as the header states."""

@@ -14,8 +14,10 @@ class Source(Protocol):
     size: int | None
     seekable: bool
 
-    def read(self, offset: int, count: int) -> bytes:
-        """`count` bytes from `offset` on, fewer at the end. A pipe cannot go back behind what was forgotten."""
+    def read(self, offset: int, count: int, least: int | None = None) -> bytes:
+        """`count` bytes from `offset` on, fewer at the end. A pipe cannot go back behind what was forgotten; with
+        `least`, it gives that many or more and does not wait for the rest.
+        """
 
     def forget(self, offset: int) -> None:
         """Nothing before `offset` will be asked for again."""
@@ -33,7 +35,7 @@ class MemorySource:
         self._view = memoryview(data).cast("B")
         self.size: int | None = len(self._view)
 
-    def read(self, offset: int, count: int) -> bytes:
+    def read(self, offset: int, count: int, least: int | None = None) -> bytes:
         return bytes(self._view[offset:offset + count])
 
     def forget(self, offset: int) -> None:
@@ -53,7 +55,7 @@ class FileSource:
         self._base = file.tell()
         self.size: int | None = max(file.seek(0, io.SEEK_END) - self._base, 0)
 
-    def read(self, offset: int, count: int) -> bytes:
+    def read(self, offset: int, count: int, least: int | None = None) -> bytes:
         # The size bounds the request: a damaged length must not make the file object allocate for it.
         count = min(count, self.size - offset)
         if count <= 0:
@@ -77,20 +79,22 @@ class PipeSource:
 
     def __init__(self, file: BinaryIO, owned: bool) -> None:
         self._file, self._owned = file, owned
-        # read1 returns what is there: a frame is handed on as soon as it has arrived, not when a chunk is full.
+        # These return what is there; other objects wait for all that is asked.
+        self._partial = hasattr(file, "read1") or isinstance(file, io.RawIOBase)
         self._read = getattr(file, "read1", file.read)
         self._kept = bytearray()
         self._start = 0
 
-    def read(self, offset: int, count: int) -> bytes:
-        end = offset - self._start + count
-        while len(self._kept) < end:
+    def read(self, offset: int, count: int, least: int | None = None) -> bytes:
+        at = offset - self._start
+        end, enough = at + count, at + (count if least is None else least)
+        while len(self._kept) < enough:
             # In chunks, so that memory follows what arrives and not what a damaged length says.
-            chunk = self._read(min(_CHUNK, end - len(self._kept)))
+            chunk = self._read(min(_CHUNK, (end if self._partial else enough) - len(self._kept)))
             if not chunk:
                 break
             self._kept += chunk
-        return bytes(memoryview(self._kept)[offset - self._start:end])
+        return bytes(memoryview(self._kept)[at:end])
 
     def forget(self, offset: int) -> None:
         drop = min(offset - self._start, len(self._kept))

@@ -14,6 +14,8 @@ from .source import Source
 
 _HEAD = max(frame.MAX_COMPACT, frame.FULL_SIZE, header.SIZE)
 _WINDOW = 1 << 16
+MIN_FRAME = frame.MIN_COMPACT + 1
+"""Bytes of the smallest frame."""
 
 # Where a frame or a repeated file header may begin; lookahead, so that candidates may overlap.
 _MAGIC = re.escape(header.MAGIC)
@@ -84,24 +86,38 @@ class Walker:
             self.offset, self.number = packet.offset + len(packet.data), packet.number + 1
             return packet
 
-    def _read(self, offset: int, count: int) -> bytes:
-        return self._source.read(offset, count if self._end is None else min(count, max(self._end - offset, 0)))
+    def _read(self, offset: int, count: int, least: int | None = None) -> bytes:
+        return self._source.read(offset, count if self._end is None else min(count, max(self._end - offset, 0)), least)
+
+    def _header_at(self, offset: int) -> tuple[FrameHeader, int] | None:
+        """Frame header and its length at `offset`, None at the end of the frames. Waits for no byte that it does not need:
+        a live source may have no more to give until the frame is shown.
+        """
+        head, least = b"", MIN_FRAME
+        while True:
+            before, head = head, self._read(offset, _HEAD, least)
+            if not head or offset == self._index_at or head.startswith(INDEX_MAGIC):
+                return None
+            try:
+                return frame.unpack(head, self._stream, self._previous)
+            except TruncatedStreamError:
+                if len(head) == len(before):
+                    raise
+                least = len(head) + 1
 
     def _packet_at(self, offset: int) -> Packet | None:
         """The packet at `offset` or behind a repeated file header there; None at the end of the frames."""
-        head = self._read(offset, _HEAD)
-        while head.startswith(header.MAGIC):
-            repeated = FileHeader.unpack(head, offset=offset)
-            if repeated != self._parameters:
+        while self._read(offset, MIN_FRAME).startswith(header.MAGIC):
+            if FileHeader.unpack(self._read(offset, header.SIZE), offset=offset) != self._parameters:
                 raise CorruptStreamError("a repeated file header differs from the first", offset=offset)
             offset += header.SIZE
-            head = self._read(offset, _HEAD)
-        if not head or offset == self._index_at or head.startswith(INDEX_MAGIC):
-            return None
         try:
-            head_values, length = frame.unpack(head, self._stream, self._previous)
+            unpacked = self._header_at(offset)
         except CorruptStreamError as error:
             raise type(error)(error.message, offset=offset, frame=self.number) from None
+        if unpacked is None:
+            return None
+        head_values, length = unpacked
         size = length + head_values.size
         if self._end is not None and offset + size > self._end:
             raise TruncatedStreamError("the stream ends inside a frame", offset=offset, frame=self.number)
