@@ -22,10 +22,11 @@ from .streams import is_stream
 @click.argument("distorted", metavar="DIST")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(reference: str, distorted: str, as_json: bool) -> None:
-    """Measure DIST against REF: PSNR of each plane and 6:1:1; bits per pixel if DIST is a ZVC69 stream.
+    """Measure DIST against REF.
 
-    Both are whatever `encode` reads, or streams. PSNR is the mean over frames of each frame's PSNR. Of videos of
-    different length the frames that both have are compared.
+    Prints PSNR of each plane and 6:1:1, and bits per pixel if DIST is a stream. Both are whatever encode reads, or
+    streams. PSNR is the mean over frames of each frame's PSNR. Of videos of different length the frames that both
+    have are compared.
     """
     if reference == distorted == "-":
         raise click.UsageError("standard input is one video")
