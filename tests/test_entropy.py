@@ -86,7 +86,8 @@ def test_every_int16_value_survives_in_every_kind_of_table(level, lanes, sigma):
 
 @pytest.mark.parametrize("level", cpu.available())
 def test_tables_at_both_ends_of_int16(level):
-    tables = Tables([-32768, 32766, 0, -8, 7], [0, 0, 0, 12, 12], [[4000, 96], [4000, 95, 1], [4096], [4000] + [6] * 16, [4000, 96]])
+    frequencies = [[4000, 96], [4000, 95, 1], [4096], [4000] + [6] * 16, [4000, 96]]
+    tables = Tables([-32768, 32766, 0, -8, 7], [0, 0, 0, 12, 12], frequencies)
     values = np.array([-32768, -32767, 0, 32767], np.int16)
     index, values = (a.ravel() for a in np.meshgrid(np.arange(5, dtype=np.uint8), values))
     with cpu.force(level):

@@ -129,7 +129,8 @@ def main() -> int:
     TARGET.write_text(text)
     print("   i    sigma shift symbols  entropy  overhead bits  overhead %")
     for i, (_, shift, f, bits, entropy) in enumerate(tables):
-        print(f"{i:4} {sigma(i):8.3f} {shift:5} {len(f):7} {entropy:8.5f}  {bits - entropy:13.6f}  {100 * (bits / entropy - 1):9.3f}")
+        excess = bits - entropy
+        print(f"{i:4} {sigma(i):8.3f} {shift:5} {len(f):7} {entropy:8.5f}  {excess:13.6f}  {100 * excess / entropy:9.3f}")
     return 0
 
 

@@ -58,7 +58,7 @@ RansStatus RansDecoder::decode(const uint8_t* index, std::size_t n, unsigned ski
     coded_ = true;
     if (symbols_.size() < count + kSlack) symbols_.resize(count + kSlack);
     const uint8_t* const end = raw_.end - (raw_.used + 7) / 8;
-    words_ = kernels.decode(states_, lanes_, words_, end, tables.decode(), kept, count, symbols_.data());
+    words_ = kernels.decode(states_, lanes_, words_, end, tables, kept, count, symbols_.data());
     if (words_ > end) return RansStatus::kWordsEnd;
     raw_.limit = 8 * static_cast<std::size_t>(raw_.end - words_);
     return kernels.expand(index, n, skip_below, symbols_.data(), tables.info(), raw_, values);

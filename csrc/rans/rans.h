@@ -22,14 +22,14 @@ struct RansKernels {
     // Decodes n symbols with tables index[i]. Words lie at `words`; returns the first unread one. May load (not use)
     // slack bytes behind `end`; stops soon after passing it, the caller compares the returned pointer with `end`.
     const uint8_t* (*decode)(uint32_t* states, unsigned lanes, const uint8_t* words, const uint8_t* end,
-                             const uint32_t* table, const uint8_t* index, std::size_t n, uint8_t* symbols);
+                             const RansTables& tables, const uint8_t* index, std::size_t n, uint8_t* symbols);
 
     // Values of n positions from the symbols of those that are not skipped; `symbols` has slack.
     RansStatus (*expand)(const uint8_t* index, std::size_t n, unsigned skip_below, const uint8_t* symbols,
                          const uint32_t* info, RawReader& raw, int16_t* values);
 
-    // The inverse of expand, with each symbol's entry of RansTables::encode looked up; returns how many entries. `entries`: n +
-    // slack.
+    // The inverse of expand, with each symbol's entry of RansTables::encode looked up; returns how many.
+    // `entries`: n + slack.
     std::size_t (*map)(const int16_t* values, const uint8_t* index, std::size_t n, unsigned skip_below,
                        const RansTables& tables, RawWriter& raw, uint32_t* entries);
 

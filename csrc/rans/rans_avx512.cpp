@@ -13,14 +13,15 @@ inline __m256i load32(const void* bytes) { return _mm256_loadu_si256(static_cast
 inline __m512i load64(const void* bytes) { return _mm512_loadu_si512(bytes); }
 inline unsigned count_of(unsigned mask) { return static_cast<unsigned>(__builtin_popcount(mask)); }
 
-const uint8_t* decode_32(uint32_t* states, const uint8_t* words, const uint8_t* end, const uint32_t* table,
+const uint8_t* decode_32(uint32_t* states, const uint8_t* words, const uint8_t* end, const RansTables& tables,
                          const uint8_t* index, std::size_t rounds, uint8_t* symbols) {
     const __m512i low12 = _mm512_set1_epi32(4095), one = _mm512_set1_epi32(1);
     __m512i x[2] = {load64(states), load64(states + 16)};
     for (; rounds > 0 && words <= end; --rounds, index += 32, symbols += 32) {
         for (int v = 0; v < 2; ++v) {
             const __m512i t = _mm512_slli_epi32(_mm512_cvtepu8_epi32(load16(index + 16 * v)), kProbBits);
-            const __m512i entry = _mm512_i32gather_epi32(_mm512_or_si512(t, _mm512_and_si512(x[v], low12)), table, 4);
+            const __m512i entry =
+                _mm512_i32gather_epi32(_mm512_or_si512(t, _mm512_and_si512(x[v], low12)), tables.decode(), 4);
             _mm_storeu_si128(reinterpret_cast<__m128i*>(symbols + 16 * v),
                              _mm512_cvtepi32_epi8(_mm512_srli_epi32(entry, 24)));
             const __m512i frequency = _mm512_add_epi32(_mm512_and_si512(_mm512_srli_epi32(entry, 12), low12), one);
@@ -38,13 +39,13 @@ const uint8_t* decode_32(uint32_t* states, const uint8_t* words, const uint8_t* 
 }
 
 const uint8_t* decode_avx512(uint32_t* states, unsigned lanes, const uint8_t* words, const uint8_t* end,
-                             const uint32_t* table, const uint8_t* index, std::size_t n, uint8_t* symbols) {
+                             const RansTables& tables, const uint8_t* index, std::size_t n, uint8_t* symbols) {
     const RansKernels& scalar = rans_kernels_scalar();
-    // 8 lanes are one gather and one chain: slower than the plain code (2.3 against 3.2 ns a symbol on Zen 5).
-    if (lanes != 32) return scalar.decode(states, lanes, words, end, table, index, n, symbols);
+    // 8 lanes are one gather and one chain: slower than the plain code (2.2 against 3.2 ns a symbol on Zen 5).
+    if (lanes != 32) return scalar.decode(states, lanes, words, end, tables, index, n, symbols);
     const std::size_t rounds = n / 32, whole = rounds * 32;
-    words = decode_32(states, words, end, table, index, rounds, symbols);
-    return scalar.decode(states, lanes, words, end, table, index + whole, n - whole, symbols + whole);
+    words = decode_32(states, words, end, tables, index, rounds, symbols);
+    return scalar.decode(states, lanes, words, end, tables, index + whole, n - whole, symbols + whole);
 }
 
 RansStatus expand_avx512(const uint8_t* index, std::size_t n, unsigned skip_below, const uint8_t* symbols,

@@ -15,28 +15,28 @@ std::size_t compact_scalar(const uint8_t* index, std::size_t n, unsigned skip_be
 
 // A lane count known to the compiler keeps the states in registers; a round reads at most 2 * lanes <= slack bytes.
 template <unsigned kLanes>
-const uint8_t* decode_lanes(uint32_t* states, const uint8_t* words, const uint8_t* end, const uint32_t* table,
+const uint8_t* decode_lanes(uint32_t* states, const uint8_t* words, const uint8_t* end, const RansTables& tables,
                             const uint8_t* index, std::size_t n, uint8_t* symbols) {
     uint32_t x[kLanes];
     std::memcpy(x, states, sizeof x);
     std::size_t i = 0;
     for (; n - i >= kLanes && words <= end; i += kLanes)
         for (unsigned lane = 0; lane < kLanes; ++lane)
-            symbols[i + lane] = static_cast<uint8_t>(decode_symbol(x[lane], words, table, index[i + lane]));
+            symbols[i + lane] = static_cast<uint8_t>(decode_symbol(x[lane], words, tables, index[i + lane]));
     if (words <= end)
         for (unsigned lane = 0; i < n; ++i, ++lane)
-            symbols[i] = static_cast<uint8_t>(decode_symbol(x[lane], words, table, index[i]));
+            symbols[i] = static_cast<uint8_t>(decode_symbol(x[lane], words, tables, index[i]));
     std::memcpy(states, x, sizeof x);
     return words;
 }
 
 const uint8_t* decode_scalar(uint32_t* states, unsigned lanes, const uint8_t* words, const uint8_t* end,
-                             const uint32_t* table, const uint8_t* index, std::size_t n, uint8_t* symbols) {
+                             const RansTables& tables, const uint8_t* index, std::size_t n, uint8_t* symbols) {
     const auto decode = lanes == 1   ? decode_lanes<1>
                         : lanes == 4 ? decode_lanes<4>
                         : lanes == 8 ? decode_lanes<8>
                                      : decode_lanes<32>;
-    return decode(states, words, end, table, index, n, symbols);
+    return decode(states, words, end, tables, index, n, symbols);
 }
 
 RansStatus expand_scalar(const uint8_t* index, std::size_t n, unsigned skip_below, const uint8_t* symbols,
@@ -50,7 +50,8 @@ RansStatus expand_scalar(const uint8_t* index, std::size_t n, unsigned skip_belo
         const uint32_t symbol = *symbols++;
         values[i] = static_cast<int16_t>(t.first + static_cast<int32_t>(symbol));
         if (t.shift == 0 && symbol != t.escape) continue;
-        if (const RansStatus status = raw_get_value(raw, symbol, t, values[i]); status != RansStatus::kOk) return status;
+        const RansStatus status = raw_get_value(raw, symbol, t, values[i]);
+        if (status != RansStatus::kOk) return status;
     }
     return RansStatus::kOk;
 }

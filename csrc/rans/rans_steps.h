@@ -6,11 +6,13 @@
 
 namespace zvc {
 
-static inline uint32_t decode_symbol(uint32_t& state, const uint8_t*& words, const uint32_t* table, uint32_t index) {
+static inline uint32_t decode_symbol(uint32_t& state, const uint8_t*& words, const RansTables& tables, uint32_t index) {
     uint32_t x = state;
-    const uint32_t entry = table[index << kProbBits | (x & (kProbTotal - 1))];
+    const uint32_t slot = x & (kProbTotal - 1);
+    const uint32_t symbol = tables.slots()[index << kProbBits | slot];
+    const uint32_t entry = tables.encode()[index << 8 | symbol];
     // < 2^32: frequency <= 2^12, x >> 12 < 2^20, and the offset is below the frequency.
-    x = ((entry >> 12 & 4095) + 1) * (x >> kProbBits) + (entry & 4095);
+    x = ((entry >> 12 & 4095) + 1) * (x >> kProbBits) + slot - (entry & 4095);
     if (x < kLowerBound) {
         uint16_t word;
         std::memcpy(&word, words, 2);
@@ -18,7 +20,7 @@ static inline uint32_t decode_symbol(uint32_t& state, const uint8_t*& words, con
         x = x << 16 | word;
     }
     state = x;
-    return entry >> 24;
+    return symbol;
 }
 
 static inline void encode_symbol(uint32_t& state, uint8_t*& words, uint32_t entry) {

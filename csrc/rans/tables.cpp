@@ -1,5 +1,6 @@
 #include "rans/tables.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace zvc {
@@ -16,7 +17,7 @@ uint32_t cost_of(uint32_t frequency) {
 
 RansTables::RansTables(const int16_t* first, const uint8_t* shift, const uint8_t* sizes,
                        const uint16_t* frequencies, std::size_t count)
-    : decode_(count << kProbBits), encode_(count << 8), info_(kMaxTables) {
+    : slots_(count << kProbBits), decode_(count << kProbBits), encode_(count << 8), info_(kMaxTables) {
     for (std::size_t t = 0; t < count; ++t) {
         const uint32_t escape = sizes[t] - 1u;
         info_[t] = static_cast<uint32_t>(first[t]) << 16 | escape << 8 | shift[t];
@@ -25,8 +26,10 @@ RansTables::RansTables(const int16_t* first, const uint8_t* shift, const uint8_t
             const uint32_t frequency = *frequencies++;
             const uint32_t packed = (frequency - 1) << 12;
             encode_[t << 8 | symbol] = cost_of(frequency) << 24 | packed | cumulative;
-            uint32_t* slots = &decode_[(t << kProbBits) + cumulative];
-            for (uint32_t offset = 0; offset < frequency; ++offset) slots[offset] = symbol << 24 | packed | offset;
+            const std::size_t begin = (t << kProbBits) + cumulative;
+            std::fill_n(&slots_[begin], frequency, static_cast<uint8_t>(symbol));
+            for (uint32_t offset = 0; offset < frequency; ++offset)
+                decode_[begin + offset] = symbol << 24 | packed | offset;
             cumulative += frequency;
         }
     }

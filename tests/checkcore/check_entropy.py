@@ -108,7 +108,8 @@ def damaged_bytes_give_the_reference_outcome(rng, level):
             data[4 * lanes:] = rng.bytes(max(0, len(data) - 4 * lanes))
         got = outcome(entropy.Decoder, bytes(data), lanes, calls)
         want = outcome(reference.Decoder, bytes(data), lanes, calls)
-        assert got == want, f"{lanes} lanes, damage {kind}: calls end {len(got)} {got[-1]}, reference {len(want)} {want[-1]}"
+        assert got == want, (
+            f"{lanes} lanes, damage {kind}: {len(got)} results, {got[-1]}; reference {len(want)}, {want[-1]}")
         ends[want[-1]] += 1
     assert ends["corrupt"] > 30, f"damage was hardly ever detected: {ends}"
 

@@ -86,8 +86,9 @@ class Decoder:
         if self._empty:
             return
         padding = -self._used % 8
-        if (not self._coded or set(self._states) != {L} or self._forward * 8 + self._used + padding != 8 * len(self._data)
-                or "1" in self._bits[self._used : self._used + padding]):
+        meets = self._forward * 8 + self._used + padding == 8 * len(self._data)
+        clear = "1" not in self._bits[self._used : self._used + padding]
+        if not (self._coded and meets and clear and set(self._states) == {L}):
             raise CorruptStreamError("something is left over")
 
     def _pop(self, lane: int, frequencies: list[int]) -> int:
