@@ -27,35 +27,68 @@ inline std::int32_t beyond_table(float magnitude, float last_threshold) {
 // coded_of_8(index, skip_below) = bit n set where index[n] >= skip_below.
 template <class Isa>
 inline std::int16_t quantise_one(float v, const float* row) {
-    const float magnitude = v < 0 ? -v : v;
+    const float magnitude = __builtin_fabsf(v);
     std::int32_t r = Isa::reached(magnitude, row);
     if (r == kThresholds - 1) r = beyond_table(magnitude, row[r]);
-    return static_cast<std::int16_t>(v < 0 ? -r : r);
+    // Without a branch: signs cannot be predicted. -0 counts as positive.
+    const std::int32_t minus = -static_cast<std::int32_t>(v < 0);
+    return static_cast<std::int16_t>((r ^ minus) - minus);
+}
+
+constexpr std::size_t kTileColumns = 128, kTileSymbols = 8;
+
+// v[p] = y - mean of the channels that are coded at columns of parity p, for up to eight symbols of row i from column
+// j, an even one. Plane by plane, as position by position every float would come from another page; for all columns,
+// though half of each v[p] is not used, since that is a plain vector loop.
+inline void subtract_means(const QuantiseJob& job, std::size_t i, std::size_t j, std::size_t columns, std::size_t first,
+                           std::size_t symbols, float (*v)[kTileSymbols][kTileColumns]) {
+    const std::size_t area = job.rows * job.columns;
+    for (std::size_t parity = 0; parity < 2; ++parity)
+        for (std::size_t n = 0; n < symbols; ++n) {
+            const std::size_t channel = 4 * (first + n) + coded_channel(job.step, i, parity);
+            const std::size_t at = channel * area + i * job.columns + j;
+            for (std::size_t c = 0; c < columns; ++c) v[parity][n][c] = job.y[at + c] - job.mean[at + c];
+        }
+}
+
+template <class Isa>
+inline void quantise_tile(const QuantiseJob& job, std::size_t i, std::size_t j, std::size_t columns, std::size_t first,
+                          std::size_t symbols) {
+    const std::size_t stride = job.channels / 4, start = (i * job.columns + j) * stride + first;
+    const std::uint8_t* index = job.index + start;
+    std::int16_t* r = job.r + start;
+    unsigned coded[kTileColumns], any = 0;
+    for (std::size_t c = 0; c < columns; ++c) {
+        coded[c] = 0;
+        if (symbols == kTileSymbols) {
+            coded[c] = Isa::coded_of_8(index + c * stride, job.skip_below);
+        } else {
+            for (std::size_t n = 0; n < symbols; ++n)
+                coded[c] |= static_cast<unsigned>(index[c * stride + n] >= job.skip_below) << n;
+        }
+        any |= coded[c];
+        for (std::size_t n = 0; n < symbols; ++n) r[c * stride + n] = 0;
+    }
+    if (any == 0) return;  // most symbols of a video frame are skipped
+
+    float v[2][kTileSymbols][kTileColumns];
+    subtract_means(job, i, j, columns, first, symbols, v);
+    for (std::size_t c = 0; c < columns; ++c)
+        for (unsigned left = coded[c]; left != 0; left &= left - 1) {
+            const std::size_t n = static_cast<std::size_t>(__builtin_ctz(left)), symbol = c * stride + n;
+            r[symbol] = quantise_one<Isa>(v[c & 1][n][c], job.thresholds + index[symbol] * kThresholds);
+        }
 }
 
 template <class Isa>
 inline void quantise_frame(const QuantiseJob& job) {
-    const std::size_t symbols = job.channels / 4, area = job.rows * job.columns;
-    const std::size_t in_eights = symbols - symbols % 8;
+    const std::size_t symbols = job.channels / 4;
+    const auto at_most = [](std::size_t left, std::size_t tile) { return left < tile ? left : tile; };
     for (std::size_t i = 0; i < job.rows; ++i)
-        for (std::size_t j = 0; j < job.columns; ++j) {
-            const std::size_t position = i * job.columns + j;
-            const float* y = job.y + coded_channel(job.step, i, j) * area + position;
-            const float* mean = job.mean + (y - job.y);
-            const std::uint8_t* index = job.index + position * symbols;
-            std::int16_t* r = job.r + position * symbols;
-            const auto one = [&](std::size_t n) {
-                const std::size_t latent = 4 * n * area;
-                r[n] = quantise_one<Isa>(y[latent] - mean[latent], job.thresholds + index[n] * kThresholds);
-            };
-            for (std::size_t n = 0; n < symbols; ++n) r[n] = 0;
-            // Most symbols of a video frame are skipped: find the others eight at a time.
-            for (std::size_t n = 0; n < in_eights; n += 8)
-                for (unsigned coded = Isa::coded_of_8(index + n, job.skip_below); coded != 0; coded &= coded - 1)
-                    one(n + static_cast<std::size_t>(__builtin_ctz(coded)));
-            for (std::size_t n = in_eights; n < symbols; ++n)
-                if (index[n] >= job.skip_below) one(n);
-        }
+        for (std::size_t j = 0; j < job.columns; j += kTileColumns)
+            for (std::size_t n = 0; n < symbols; n += kTileSymbols)
+                quantise_tile<Isa>(job, i, j, at_most(job.columns - j, kTileColumns), n,
+                                   at_most(symbols - n, kTileSymbols));
 }
 
 }  // namespace
