@@ -48,7 +48,7 @@ class Walker:
 
     def __init__(self, source: Source, stream: FileHeader, offset: int, number: int = 0, *, strict: bool = True,
                  base: int = 0) -> None:
-        self._source, self._stream, self._strict, self._base = source, stream, strict, base
+        self._source, self._stream, self._strict = source, stream, strict
         self._parameters = stream.repeat()
         self._starts = _COMPACT_START if stream.compact else _FULL_START
         self._previous: FrameHeader | None = None
@@ -68,15 +68,15 @@ class Walker:
         Raises CorruptStreamError or TruncatedStreamError when strict.
         """
         while True:
-            self._source.forget(self.offset)
             try:
+                self._pass_headers()
                 packet = self._packet_at(self.offset)
             except StreamError as error:
                 if self._strict:
                     raise
-                # Not from self.offset: repeated headers before the damage would be walked again and again.
-                self.offset = self._resynchronise(error.offset)
-                self.damage.append(Damage(error.offset, self.offset, error))
+                end = self._resynchronise(self.offset)
+                self.damage.append(Damage(self.offset, end, error))
+                self.offset = end
                 continue
             if packet is None:
                 return None
@@ -105,12 +105,17 @@ class Walker:
                     raise
                 least = len(head) + 1
 
+    def _pass_headers(self) -> None:
+        """Go past repeated file headers."""
+        self._source.forget(self.offset)
+        while self._read(self.offset, MIN_FRAME).startswith(header.MAGIC):
+            if FileHeader.unpack(self._read(self.offset, header.SIZE), offset=self.offset) != self._parameters:
+                raise CorruptStreamError("a repeated file header differs from the first", offset=self.offset)
+            self.offset += header.SIZE
+            self._source.forget(self.offset)
+
     def _packet_at(self, offset: int) -> Packet | None:
-        """The packet at `offset` or behind a repeated file header there; None at the end of the frames."""
-        while self._read(offset, MIN_FRAME).startswith(header.MAGIC):
-            if FileHeader.unpack(self._read(offset, header.SIZE), offset=offset) != self._parameters:
-                raise CorruptStreamError("a repeated file header differs from the first", offset=offset)
-            offset += header.SIZE
+        """The packet at `offset`, None at the end of the frames."""
         try:
             unpacked = self._header_at(offset)
         except CorruptStreamError as error:
