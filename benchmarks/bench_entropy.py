@@ -1,6 +1,6 @@
 """Speed of the entropy coder against constriction's Python API, on the same symbols and sigmas.
 
-    python benchmarks/bench_entropy.py [--output benchmarks/results/entropy.json]
+    python -m benchmarks.bench_entropy [--output benchmarks/results/entropy.json]
 
 constriction (https://bamler-lab.github.io/constriction) codes with `AnsCoder` and a `QuantizedGaussian` over
 per-symbol means and standard deviations, as neural codecs use it: it integrates the Gaussian for every symbol,
@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import shlex
 import statistics
 import sys
 from collections.abc import Callable
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
@@ -26,13 +23,15 @@ import numpy as np
 
 from zvc69.core import cpu, entropy
 
+from .environment import environment
+
 LOWEST, HIGHEST = -128, 127
 CASES = {
     "20000 symbols, lanes by size": (20_000, None),
     "100000 symbols, lanes by size": (100_000, None),
     "1000000 symbols, 32 lanes": (1_000_000, 32),
 }
-ROUNDS = 15
+ROUNDS = 31
 
 
 def symbols(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -64,7 +63,7 @@ def at_level(level: str, work: Callable[[], object]) -> Callable[[], object]:
     return run
 
 
-def measure(n: int, lanes: int | None) -> dict:
+def measure(n: int, lanes: int | None, rounds: int = ROUNDS) -> dict:
     values, index, sigma = symbols(n)
     family = constriction.stream.model.QuantizedGaussian(LOWEST, HIGHEST)
     means, wide = np.zeros(n), values.astype(np.int32)
@@ -87,7 +86,7 @@ def measure(n: int, lanes: int | None) -> dict:
         work[f"encode {level}"] = at_level(level, lambda: encode(values, index, lanes))
         work[f"decode {level}"] = at_level(level, lambda: decode(data, index, used_lanes))
     times: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, run in work.items():
             start = perf_counter()
             run()
@@ -106,23 +105,16 @@ def measure(n: int, lanes: int | None) -> dict:
     }
 
 
-def cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+def ratios() -> dict[str, float]:
+    """How many times faster than constriction, for benchmarks.check."""
+    return measure(100_000, 32, rounds=9)["times_faster"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, help="write the record (JSON) here")
     arguments = parser.parse_args()
-    record = {
-        "command": "python " + shlex.join(["benchmarks/bench_entropy.py", *sys.argv[1:]]),
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "cpu": cpu_name(),
-        "versions": {name: version(name) for name in ("constriction", "numpy")} | {"python": platform.python_version()},
+    record = environment("python -m benchmarks.bench_entropy " + shlex.join(sys.argv[1:])) | {
         "method": f"median of {ROUNDS} interleaved rounds, one thread, Python call included",
         "cases": {name: measure(*case) for name, case in CASES.items()},
     }
