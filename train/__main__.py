@@ -1,6 +1,7 @@
 """`python -m train run|export`: see docs/TRAINING.md."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -28,15 +29,17 @@ def main() -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/lite"), show_default=True, help="Folder for checkpoint and log.")
 @click.option("--resume", type=click.Path(exists=True, path_type=Path), help="Checkpoint (.pt) or released model folder to start from; without it, the DCT.")
 @click.option("--threads", type=int, default=0, help="Threads of the run; 0 = all cores.")
+@click.option("--rate", type=float, help="Top of the step size schedule; default: the phase's.")
 @click.option("--max-steps", type=int, help="Stop after this many steps.")
-def run(model, phase, minutes, data, out, resume, threads, max_steps) -> None:
+def run(model, phase, minutes, data, out, resume, threads, rate, max_steps) -> None:
     """Train one phase for a fixed time, resumable, saving every few minutes."""
     if threads:
         torch.set_num_threads(threads)
     trainer = Trainer(model, out)
     if resume:
         trainer.resume(resume)
-    trainer.run(PHASES[phase], list(data), minutes, max_steps=max_steps)
+    chosen = PHASES[phase] if rate is None else replace(PHASES[phase], rate=rate)
+    trainer.run(chosen, list(data), minutes, max_steps=max_steps)
 
 
 @main.command()
