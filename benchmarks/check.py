@@ -2,6 +2,7 @@
 
     python -m benchmarks.check [--update]
 
+A suite is a file bench_NAME.py here with `ratios() -> dict[str, float]` that takes a few seconds; --update finds them all.
 Figures are ratios to something measured in the same run, higher is better, so the machine's load cancels out; each is
 the median of several interleaved rounds. A suite with a figure more than 10 % below benchmarks/results/baseline.json
 is measured again, up to three times in all, and the best of its figures counts. Figures of instruction sets that this
@@ -21,9 +22,6 @@ from zvc69.core import cpu
 from .environment import environment
 
 BASELINE = Path(__file__).parent / "results" / "baseline.json"
-SUITES = ("entropy", "core")
-"""benchmarks/bench_NAME.py, each with `ratios() -> dict[str, float]` that takes a few seconds."""
-
 ROUNDS = 3
 ATTEMPTS = 3
 TOLERANCE, TOLERANCE_ELSEWHERE = 0.10, 0.40
@@ -39,7 +37,9 @@ def main() -> None:
     here = environment("")["cpu"]
     tolerance = TOLERANCE if here == baseline["cpu"] else TOLERANCE_ELSEWHERE
     print(f"bound {tolerance:.0%}, baseline of {baseline['cpu']}, this is {here}")
-    worse = {name: problem for suite in SUITES for name, problem in check(suite, baseline["suites"][suite], tolerance).items()}
+    worse: dict[str, str] = {}
+    for suite, figures in baseline["suites"].items():
+        worse |= check(suite, figures, tolerance)
     if worse:
         sys.exit("slower than the baseline: " + "; ".join(f"{name} {problem}" for name, problem in worse.items()))
 
@@ -80,7 +80,8 @@ def measure(suite: str) -> dict[str, float]:
 
 def update() -> None:
     """Write the baseline."""
-    suites = {suite: {name: round(ratio, 3) for name, ratio in measure(suite).items()} for suite in SUITES}
+    names = sorted(path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py"))
+    suites = {suite: {name: round(ratio, 3) for name, ratio in measure(suite).items()} for suite in names}
     record = environment("python -m benchmarks.check --update") | {"suites": suites}
     BASELINE.write_text(json.dumps(record, indent=2) + "\n")
     print(BASELINE.read_text(), end="")
