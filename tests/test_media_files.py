@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zvc69.errors import MediaError
-from zvc69.media import AtomicFile, Frame, RawGeometry, open_sink, open_source
-from zvc69.media import png, y4m
+from zvc69.media import AtomicFile, Frame, RawGeometry, open_sink, open_source, png, y4m
 from zvc69.media.source import fitted_rate
 
 from .test_media_frame import assert_same, noise_frame, smooth_rgb

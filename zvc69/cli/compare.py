@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import zip_longest
 from typing import Any
@@ -12,7 +11,7 @@ import click
 
 from ..codec import VideoReader
 from ..errors import ConfigError
-from ..media import Frame, open_source
+from ..media import open_source
 from ..metrics import PsnrMeter, bits_per_pixel, kilobits_per_second
 from .streams import is_stream
 

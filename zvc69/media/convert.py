@@ -101,7 +101,7 @@ def _write(planes: Planes, width: int, height: int, format: str, full_range: boo
 
 def _packed_rows(plane: av.video.plane.VideoPlane, pixel_bytes: int) -> np.ndarray:
     """(height, width, pixel_bytes) uint8, a copy without the alignment at the end of rows."""
-    lines = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size]
+    lines = np.frombuffer(memoryview(plane), np.uint8)[: plane.height * plane.line_size]
     rows = lines.reshape(plane.height, plane.line_size)[:, : plane.width * pixel_bytes]
     return np.ascontiguousarray(rows).reshape(plane.height, plane.width, pixel_bytes)
 
