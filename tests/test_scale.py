@@ -61,6 +61,20 @@ def test_residual_and_state_hold_what_was_put(arrays, rng):
         assert index[i, j, c] == 4 * indices[k][i, j, c // 4]
 
 
+@pytest.mark.parametrize("level", cpu.available())
+def test_magnitude_codes_are_rounded_logarithms_up_to_15(arrays, rng, level):
+    wanted = np.round(32 * np.log1p(np.minimum(np.arange(32769), 15)))
+    with cpu.force(level):
+        frame = scale.SigmaNetwork(arrays).frame(random_z(rng, 3, 8), 0)
+        every = np.arange(-32768, 32768).astype(np.int16)
+        symbols = np.resize(every, (4, *frame.shape))
+        for k in range(4):
+            frame.indices(k)
+            frame.put(k, symbols[k])
+        residual, (magnitude, _) = frame.residual(), frame.state()
+    np.testing.assert_array_equal(magnitude.transpose(2, 0, 1), wanted[np.abs(residual).astype(int)])
+
+
 def test_residual_of_steps_to_come_is_zero(arrays, rng):
     frame = scale.SigmaNetwork(arrays).frame(random_z(rng, 1, 2), 20)
     step = step_of(4, 8)

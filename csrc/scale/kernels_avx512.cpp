@@ -12,7 +12,7 @@ namespace {
 struct Avx512 {
     using Reg = __m512i;
     static constexpr int kLanes = 4;
-    static constexpr int kTile = 6;  // 24 sums of the 32 registers
+    static constexpr int kTile = 6, kSumVectors = 4;  // 24 sums of the 32 registers
 
     static Reg load(const void* p) { return _mm512_loadu_si512(p); }
     static void store(void* p, Reg r) { _mm512_storeu_si512(p, r); }

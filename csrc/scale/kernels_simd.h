@@ -1,7 +1,7 @@
 // The vector kernels, written once over a register type (layout and bounds: kernels.h). Everything is local to the
 // including file, which is compiled for the instruction set of its `V`:
 //
-//     V::Reg, V::kLanes, V::kTile (positions at a time)
+//     V::Reg, V::kLanes; V::kTile positions by V::kSumVectors registers of sums are kept at a time
 //     load(p), store(p, r), zero(), set8(byte), broadcast(p): four bytes to every element
 //     dot(sums, u8, s8): adds four products to each int32, shift_right(sums, counts)
 //     pack32, pack16 (saturating, to int16 and to uint8), min8, low8/high8/low16/high16 (interleave), lane<l>(r)
@@ -41,33 +41,45 @@ inline void store_lanes(std::uint8_t* out, typename V::Reg bytes, int kept) {
     }
 }
 
+// Sums of registers kFirst and up, V::kSumVectors at a time.
+template <class V, int kVectors, int kTile, int kFirst>
+[[gnu::always_inline]] inline void sum_vectors(const PointwiseJob& job, int block, std::size_t first,
+                                               typename V::Reg (&sums)[kTile][kVectors]) {
+    if constexpr (kFirst < kVectors) {
+        constexpr int kCount = kVectors - kFirst < V::kSumVectors ? kVectors - kFirst : V::kSumVectors;
+        constexpr int kWidth = 4 * kVectors * V::kLanes, kBytes = 16 * V::kLanes;
+        using Reg = typename V::Reg;
+        const std::int32_t* bias = job.bias + block * kWidth + 4 * V::kLanes * kFirst;
+        for (int v = 0; v < kCount; ++v)
+            for (int t = 0; t < kTile; ++t) sums[t][kFirst + v] = V::load(bias + 4 * V::kLanes * v);
+        for (int s = 0; s < job.inputs; ++s) {
+            const PointwiseInput& in = job.input[s];
+            const std::ptrdiff_t stride = in.stride;
+            const std::uint8_t* x = in.data + static_cast<std::ptrdiff_t>(first) * stride;
+            const std::int8_t* w = in.weights + static_cast<std::ptrdiff_t>(block) * in.groups * kWidth * 4 + kBytes * kFirst;
+            for (int g = 0; g < in.groups; ++g, x += 4, w += 4 * kWidth) {
+                Reg inputs[kTile];
+#pragma GCC unroll 8
+                for (int t = 0; t < kTile; ++t) inputs[t] = V::broadcast(x + t * stride);
+#pragma GCC unroll 8
+                for (int v = 0; v < kCount; ++v) {
+                    const Reg weights = V::load(w + kBytes * v);
+#pragma GCC unroll 8
+                    for (int t = 0; t < kTile; ++t) sums[t][kFirst + v] = V::dot(sums[t][kFirst + v], inputs[t], weights);
+                }
+            }
+        }
+        sum_vectors<V, kVectors, kTile, kFirst + kCount>(job, block, first, sums);
+    }
+}
+
 // `kTile` positions of block `block`: each weight that is loaded meets all of them.
 template <class V, int kVectors, int kTile>
 inline void pointwise_tile(const PointwiseJob& job, int block, std::size_t first) {
     constexpr int kWidth = 4 * kVectors * V::kLanes;
     using Reg = typename V::Reg;
     Reg sums[kTile][kVectors];
-    const std::int32_t* bias = job.bias + block * kWidth;
-    for (int v = 0; v < kVectors; ++v)
-        for (int t = 0; t < kTile; ++t) sums[t][v] = V::load(bias + 4 * V::kLanes * v);
-
-    for (int s = 0; s < job.inputs; ++s) {
-        const PointwiseInput& in = job.input[s];
-        const std::ptrdiff_t stride = in.stride;
-        const std::uint8_t* x = in.data + static_cast<std::ptrdiff_t>(first) * stride;
-        const std::int8_t* w = in.weights + static_cast<std::ptrdiff_t>(block) * in.groups * kWidth * 4;
-        for (int g = 0; g < in.groups; ++g, x += 4, w += 4 * kWidth) {
-            Reg inputs[kTile];
-#pragma GCC unroll 8
-            for (int t = 0; t < kTile; ++t) inputs[t] = V::broadcast(x + t * stride);
-#pragma GCC unroll 8
-            for (int v = 0; v < kVectors; ++v) {
-                const Reg weights = V::load(w + 16 * V::kLanes * v);
-#pragma GCC unroll 8
-                for (int t = 0; t < kTile; ++t) sums[t][v] = V::dot(sums[t][v], inputs[t], weights);
-            }
-        }
-    }
+    sum_vectors<V, kVectors, kTile, 0>(job, block, first, sums);
 
     const Reg ceiling = V::set8(job.ceiling);
     const int kept = job.outputs - block * kWidth;

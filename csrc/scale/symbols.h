@@ -10,8 +10,7 @@
 
 namespace zvc {
 
-// Magnitude code of |r| = 0..15, about 32 ln(1 + |r|); larger ones have that of 15. These integers are the
-// definition: the logarithm of 5, 51.502, would round to 52.
+// Magnitude code of |r| = 0..15: round(32 ln(1 + |r|)); larger ones have that of 15.
 constexpr std::uint8_t kMagnitudeCode[16] = {0, 22, 35, 44, 52, 57, 62, 67, 70, 74, 77, 80, 82, 84, 87, 89};
 // Index code of sigma index i: i << kIndexShift.
 constexpr int kIndexShift = 2;
