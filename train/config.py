@@ -12,7 +12,10 @@ LEVELS = 64.0        # one network unit in 8-bit levels
 MAX_INDEX = 63       # sigma index: sigma = SIGMA_MIN * SIGMA_RATIO ** (index / MAX_INDEX)
 SIGMA_MIN = 0.1
 SIGMA_RATIO = 1280.0
+SKIP_BELOW = 6       # sigma indices below are not coded: sigma < 0.2
 DISTORTION = 7.5     # Lagrangian: bits + DISTORTION / step^2 * SSE
+ROUNDING = 20.0      # the same weight in the encoder's rounding, per squared quantiser unit: larger, since a unit is more than a step
+                     # (gains below 1) and since what is rounded away is missed by the means and sigmas of later symbols
 
 
 @dataclass(frozen=True)

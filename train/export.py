@@ -17,13 +17,12 @@ from zvc69.core.scale import SigmaNetwork
 from zvc69.model import Model, create_backend
 
 from .checkpoint import WEIGHTS
-from .config import CHANNELS, DISTORTION, HYPER, KNOTS, MAX_QP
+from .config import CHANNELS, HYPER, KNOTS, MAX_QP, ROUNDING, SKIP_BELOW
 from .data import Crops
 from .network import Network, Output
 from .onnx_graph import analysis_graph, decode_graph, refine_graph, synthesis_graph
 from .tables import factorised_tables, refine_sigma_tables
 
-SKIP_BELOW = 6
 PICTURE_TOLERANCE = 0.05     # 8-bit levels, ONNX Runtime against PyTorch
 
 
@@ -73,7 +72,7 @@ def write_model(network: Network, counts: Counts, folder: Path, *, quality_qp: d
         (folder / name).write_bytes(data)
     np.savez_compressed(folder / WEIGHTS, **{k: v.half().numpy() for k, v in network.state_dict().items()})
     manifest = dict(version=1, name=network.config.name, config=network.config.to_dict(), latent_channels=CHANNELS, hyper_channels=HYPER,
-                    skip_below=SKIP_BELOW, distortion=DISTORTION, quality_qp=quality_qp,
+                    skip_below=SKIP_BELOW, distortion=ROUNDING, quality_qp=quality_qp,
                     files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()}, training=training)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 

@@ -5,7 +5,7 @@ import math
 
 import torch
 
-from .config import DISTORTION, MAX_INDEX, SIGMA_MIN, SIGMA_RATIO
+from .config import DISTORTION, MAX_INDEX, ROUNDING, SIGMA_MIN, SIGMA_RATIO
 from .layers import step_size
 
 LOG_MIN, LOG_STEP = math.log(SIGMA_MIN), math.log(SIGMA_RATIO) / MAX_INDEX
@@ -22,7 +22,7 @@ def gaussian_bits(r: torch.Tensor, index: torch.Tensor | None, log_sigma: torch.
     return -torch.log2(p.clamp(min=FLOOR))
 
 
-def threshold_table(distortion: float = DISTORTION, magnitudes: int = 15) -> torch.Tensor:
+def threshold_table(distortion: float = ROUNDING, magnitudes: int = 15) -> torch.Tensor:
     """(64, magnitudes): |v| from which magnitude m costs less than m - 1 in bits + distortion * error^2.
 
     Ideal Gaussian bits; the codec computes the same from the model's integer tables.

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from .checkpoint import load_network, save_network
-from .config import MAX_QP, MODELS
+from .config import MAX_QP, MODELS, SKIP_BELOW
 from .data import Crops
 from .network import Network
 from .rate import lagrangian
@@ -36,7 +36,7 @@ class Phase:
 
 PHASES = {p.name: p for p in (
     Phase("U0"),
-    Phase("U4", rate=1.2e-4, noise=False, rd=True, exact=True, skip_below=4),
+    Phase("U4", rate=1.2e-4, noise=False, rd=True, exact=True, skip_below=SKIP_BELOW),
 )}
 
 
