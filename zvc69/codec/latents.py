@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from ..bitstream.payload import Payload, bands
 from ..core import entropy
 from ..core.pack import blocks
+from ..core.scale import FrameSigma
 from ..errors import CorruptStreamError
 from ..model import Model
 
 STEPS = 4
-STEP_CHANNELS = 24
 SUBSTREAM_BYTES = 1 << 15
 """Longer payloads are split, for threads and GPU warps; 32 states of a substream cost 64 bytes, 0.2 % of this."""
 MAX_SUBSTREAMS = 16
@@ -60,8 +60,11 @@ def _code_band(model: Model, qp: int, z, indices, r, lanes: int | None) -> tuple
     return encoder.finish(lanes)
 
 
-def parse_latents(model: Model, qp: int, width: int, height: int, payload: Payload) -> Symbols:
-    """Symbols of a frame without temporal state. Raises CorruptStreamError."""
+def read_latents(model: Model, qp: int, width: int, height: int, payload: Payload) -> tuple[NDArray[np.int16], FrameSigma]:
+    """z (h/4, w/4, 48) of a frame without temporal state, and the sigma network that has seen all of its symbols.
+
+    Raises CorruptStreamError.
+    """
     integers, skip = model.integers, model.manifest.skip_below
     h, w = blocks(width, height)
     channels = model.manifest.hyper_channels
@@ -71,13 +74,19 @@ def parse_latents(model: Model, qp: int, width: int, height: int, payload: Paylo
     decoders = [entropy.Decoder(data, payload.lanes) for data in payload.substreams]
     tables = integers.z_tables(qp)
     z = _join([d.get(_channel_index(last - first, w // 4, channels), tables) for d, (first, last) in zip(decoders, rows)])
-    frame = integers.sigma.frame(z, qp)
+    sigma = integers.sigma.frame(z, qp)
     for k in range(STEPS):
-        index = frame.indices(k)
-        frame.put(k, _join([d.get(index[4 * first:4 * last], integers.y_tables, skip) for d, (first, last) in zip(decoders, rows)]))
+        index = sigma.indices(k)
+        sigma.put(k, _join([d.get(index[4 * first:4 * last], integers.y_tables, skip) for d, (first, last) in zip(decoders, rows)]))
     for decoder in decoders:
         decoder.finish()
-    return Symbols(np.ascontiguousarray(z.transpose(2, 0, 1), dtype=np.float32), frame.residual(), qp)
+    return z, sigma
+
+
+def parse_latents(model: Model, qp: int, width: int, height: int, payload: Payload) -> Symbols:
+    """Symbols of a frame without temporal state. Raises CorruptStreamError."""
+    z, sigma = read_latents(model, qp, width, height, payload)
+    return Symbols(np.ascontiguousarray(z.transpose(2, 0, 1), dtype=np.float32), sigma.residual(), qp)
 
 
 def _join(parts: list[NDArray[np.int16]]) -> NDArray[np.int16]:
