@@ -1,0 +1,9 @@
+"""What all tests share: the small model that is kept with them, found by name here and in every process they start."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+MODELS = Path(__file__).parent / "golden" / "models"
+
+os.environ["ZVC69_MODELS"] = os.pathsep.join(filter(None, [str(MODELS), os.environ.get("ZVC69_MODELS", "")]))
