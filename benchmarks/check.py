@@ -22,7 +22,7 @@ from zvc69.core import cpu
 from .environment import environment
 
 BASELINE = Path(__file__).parent / "results" / "baseline.json"
-ROUNDS = 3
+ROUNDS, ROUNDS_OF_BASELINE = 3, 9
 ATTEMPTS = 3
 TOLERANCE, TOLERANCE_ELSEWHERE = 0.10, 0.40
 
@@ -54,7 +54,7 @@ def check(suite: str, baseline: dict[str, float], tolerance: float) -> dict[str,
         if not worse:
             break
     for name, ratio in best.items():
-        print(f"{suite:<10}{name:<44}{ratio:>9.2f}  baseline {baseline.get(name, float('nan')):>9.2f}")
+        print(f"{suite:<10}{name:<58}{ratio:>7.2f}  baseline {baseline.get(name, float('nan')):>9.2f}")
     return {f"{suite}: {name}": problem for name, problem in worse.items()}
 
 
@@ -71,17 +71,17 @@ def regressions(measured: dict[str, float], baseline: dict[str, float], toleranc
     return problems
 
 
-def measure(suite: str) -> dict[str, float]:
-    """Medians of a few rounds."""
+def measure(suite: str, count: int = ROUNDS) -> dict[str, float]:
+    """Medians of `count` rounds."""
     module = importlib.import_module(f".bench_{suite}", __package__)
-    rounds = [module.ratios() for _ in range(ROUNDS)]
+    rounds = [module.ratios() for _ in range(count)]
     return {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
 
 
 def update() -> None:
     """Write the baseline."""
     names = sorted(path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py"))
-    suites = {suite: {name: round(ratio, 3) for name, ratio in measure(suite).items()} for suite in names}
+    suites = {suite: {name: round(ratio, 3) for name, ratio in measure(suite, ROUNDS_OF_BASELINE).items()} for suite in names}
     record = environment("python -m benchmarks.check --update") | {"suites": suites}
     BASELINE.write_text(json.dumps(record, indent=2) + "\n")
     print(BASELINE.read_text(), end="")
