@@ -41,7 +41,7 @@ def count_symbols(network: Network, crops: Crops, batches: int, batch: int = 16)
     for i in range(batches):
         knot = i % KNOTS
         qp = torch.randint(max(9 * knot - 4, 0), min(9 * knot + 4, MAX_QP) + 1, (batch,))
-        out = network(crops.batch(batch), qp, noise=False, rd=True, skip_below=SKIP_BELOW)
+        out = network(crops.batch(batch), qp, rate="coded", rd=True, skip_below=SKIP_BELOW)
         index, r = out.index.numpy().astype(np.int64), out.r.numpy().astype(np.int64).clip(-32768, 32767)
         coded = index >= SKIP_BELOW
         np.add.at(counts.y, (index[coded], r[coded] + 32768), 1)
@@ -85,7 +85,7 @@ def check_export(network: Network, folder: Path, picture: torch.Tensor, qps=(0, 
     backend = create_backend("cpu", model)
     worst = dict(picture=0.0, y=0.0)
     for qp in qps:
-        out: Output = network(picture, torch.tensor([qp]), noise=False, rd=True, skip_below=SKIP_BELOW, half=False)
+        out: Output = network(picture, torch.tensor([qp]), rate="coded", rd=True, skip_below=SKIP_BELOW, half=False)
         _check_indices(model.integers.sigma, out, qp)
         decoded = backend.decode(out.z[0].numpy(), out.r[0].numpy(), qp)
         worst["picture"] = max(worst["picture"], float(np.abs(decoded - out.picture[0].numpy()).max()))

@@ -6,6 +6,7 @@ Stages carry the names that the codec, the exported graphs and the documents use
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn as nn
@@ -18,6 +19,8 @@ from .rate import gaussian_bits, rd_round
 from .sigma import SigmaNetwork, index_code, magnitude_code
 
 Z_LIMIT = 127
+SMOOTH_INDEX = 10     # sigma 0.31: below, noise of width 1 gives y a gradient of mere variance
+Rate = Literal["noise", "mixed", "coded"]
 
 
 @dataclass
@@ -131,13 +134,14 @@ class Network(nn.Module):
 
     # ---- one frame ----------------------------------------------------------------------------------------------
 
-    def forward(self, picture, qp, slot_a=None, slot_b=None, state=None, copy=None, *, noise=True, rd=False, skip_below=0,
+    def forward(self, picture, qp, slot_a=None, slot_b=None, state=None, copy=None, *, rate: Rate = "noise", rd=False, skip_below=0,
                 half=True, half_sigma=False) -> Output:
         """Codes one frame per sample.
 
         picture, slots: packed; qp (N,) integer; state: codes (N, 192, h, w) fetched along slot A's vectors, None = blank;
         copy: bool (N, 1, h/4, w/4), 32x32 blocks that take slot A as it is.
-        noise: bits from additive uniform noise instead of rounded symbols. rd: the encoder's rate-distortion rounding and
+        rate: "noise", bits with additive uniform noise, which has a gradient for everything; "coded", bits of the symbols
+        as coded; "mixed", the same value, its gradient exact for sigma and that of noise for y (rounding has none). rd: the encoder's rate-distortion rounding and
         skip rule instead of plain rounding. half: bf16 autocast outside the sigma network; half_sigma: in it too (no longer exact).
         """
         n, _, h, w = picture.shape
@@ -156,7 +160,7 @@ class Network(nn.Module):
             hm = self.hyper_synthesise(z_hat)
             mean1 = self.mean_1(hm, ctx)
         z_index = self.sigma.z_indices(state, qp) if state is not None else None
-        z_bits = gaussian_bits(z + torch.rand_like(z) - 0.5 if noise else z_hat, z_index, at_qp(self.z_sigma, qp))
+        z_bits = gaussian_bits(z_hat if rate == "coded" else z + torch.rand_like(z) - 0.5, z_index, at_qp(self.z_sigma, qp))
         if keep_z is not None:
             z_bits = z_bits * keep_z
 
@@ -181,10 +185,15 @@ class Network(nn.Module):
             index = index + i * mask
         first = masks[0] + masks[1]
         y_hat = r + mean1 * first + mean2 * (1 - first)
-        if noise:
-            bits = gaussian_bits((y - mean1) * first + (y - mean2) * (1 - first) + torch.rand_like(y) - 0.5, index)
-        else:
+        if rate == "coded":
             bits = gaussian_bits(r, index)
+        else:
+            noisy = (y - mean1) * first + (y - mean2) * (1 - first) + torch.rand_like(y) - 0.5
+            if rate == "noise":
+                bits = gaussian_bits(noisy, index)
+            else:
+                smooth = gaussian_bits(noisy, index.detach().clamp(min=SMOOTH_INDEX))
+                bits = gaussian_bits(r.detach(), index) + smooth - smooth.detach()
         if keep is not None:
             bits = bits * keep
         with torch.autocast(picture.device.type, dtype=torch.bfloat16, enabled=half):

@@ -12,7 +12,7 @@ import torch
 from .checkpoint import load_network, save_network
 from .config import MAX_QP, MODELS, SKIP_BELOW
 from .data import Crops
-from .network import Network
+from .network import Network, Rate
 from .rate import lagrangian
 
 SAVE_SECONDS = 180
@@ -27,7 +27,7 @@ class Phase:
     crop: int = 192
     batch: int = 16
     rate: float = 4e-4       # Adam's step at the top of the schedule
-    noise: bool = True       # bits from additive noise instead of rounded symbols
+    bits: Rate = "noise"     # how bits are counted: see Network.forward
     rd: bool = False         # the encoder's own rounding and skip rule
     half: bool = True        # bf16
     exact: bool = False      # sigma network in float32, so that it is the integer network
@@ -36,7 +36,7 @@ class Phase:
 
 PHASES = {p.name: p for p in (
     Phase("U0"),
-    Phase("U4", rate=1.2e-4, noise=False, rd=True, exact=True, skip_below=SKIP_BELOW),
+    Phase("U4", rate=1.2e-4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
 )}
 
 
@@ -118,7 +118,7 @@ class Trainer:
         self.save()
 
     def _forward(self, phase: Phase, picture, qp):
-        return self.network(picture.contiguous(memory_format=torch.channels_last), qp, noise=phase.noise, rd=phase.rd,
+        return self.network(picture.contiguous(memory_format=torch.channels_last), qp, rate=phase.bits, rd=phase.rd,
                             skip_below=phase.skip_below, half=phase.half, half_sigma=not phase.exact)
 
     @torch.no_grad()

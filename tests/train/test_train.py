@@ -59,7 +59,7 @@ def test_untrained_network_is_a_dct_codec():
     torch.manual_seed(0)
     picture = smooth_picture(1, 64)
     with torch.no_grad():
-        out = Network(TINY)(picture, torch.tensor([0]), noise=False, half=False)
+        out = Network(TINY)(picture, torch.tensor([0]), rate="coded", half=False)
     assert out.picture.sub(picture).pow(2).mean() < step_size(torch.tensor(0)) ** 2 / 12 * 1.3
 
 
@@ -87,7 +87,7 @@ def test_every_phase_lowers_the_loss_and_resumes(phase, stills, tmp_path):
     def loss(network):
         torch.manual_seed(1)
         with torch.no_grad():
-            return lagrangian(network(picture, qp, noise=False, half=False), picture, qp)[0].mean().item()
+            return lagrangian(network(picture, qp, rate="coded", half=False), picture, qp)[0].mean().item()
 
     before = loss(trainer.network)
     trainer.run(p, [stills], minutes=60, max_steps=40)
@@ -141,7 +141,7 @@ def test_slots_graphs_agree_with_pytorch():
         return session.run(None, {k: v.numpy() for k, v in inputs.items()})
 
     with torch.no_grad():
-        out = network(picture, qp, a, b, torch.zeros(1, 192, 8, 8), noise=False, half=False)
+        out = network(picture, qp, a, b, torch.zeros(1, 192, 8, 8), rate="coded", half=False)
     y, z, mean_1, features, context = run(analysis_graph, picture=picture, slot_a=a, slot_b=b, qp=qp)
     assert np.array_equal(z, out.z.numpy())
     decoded, = run(decode_graph, z=out.z, r=out.r, slot_a=a, slot_b=b, qp=qp)
