@@ -1,6 +1,7 @@
 """The file header: the 64 bytes that a stream begins with, and that a pipe repeats at keyframes."""
 from __future__ import annotations
 
+import operator
 import struct
 from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
@@ -59,7 +60,7 @@ class FileHeader:
     model's manifest. `matrix`, `primaries`, `transfer` are code points of ITU-T H.273, 0 where unknown.
     `total_frames` and `index_offset` (bytes from the header's start) are 0 while unknown, as in a pipe.
 
-    Raises ConfigError if a field is out of range.
+    Raises ConfigError if a field is out of range, TypeError if a number is not an integer.
 
     >>> header = FileHeader(width=640, height=360, fps_num=30, quality=32, model_hash=b"lite")
     >>> FileHeader.unpack(header.pack()) == header
@@ -94,7 +95,7 @@ class FileHeader:
             ("hyper_channels", 1, MAX_CHANNELS), ("matrix", 0, 255), ("primaries", 0, 255), ("transfer", 0, 255),
             ("full_range", 0, 1), ("total_frames", 0, MAX_UINT32), ("minor", 0, 255),
         ):
-            value = getattr(self, name)
+            value = operator.index(getattr(self, name))   # TypeError for a size that came out of a division
             if not low <= value <= high:
                 raise ConfigError(f"header: {name} is {value}, not within {low}..{high}")
         if self.colour_space not in ColourSpace.__members__.values():

@@ -99,7 +99,10 @@ class PacketParser:
 
         Raises CorruptStreamError or TruncatedStreamError; the frame then counts as missing.
         """
-        header, length = frame.unpack(data, self._stream, self._previous)
+        try:
+            header, length = frame.unpack(data, self._stream, self._previous)
+        except CorruptStreamError as error:
+            raise type(error)(error.message, frame=self._number) from None
         if len(data) < length + header.size:
             raise TruncatedStreamError("the packet is shorter than its frame", frame=self._number)
         if len(data) > length + header.size:

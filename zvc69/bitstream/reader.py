@@ -139,10 +139,19 @@ class StreamReader:
             # The index is whole but wrong, or its frame is damaged: the stream itself knows.
             self._rebuild()
             keyframe, offset = self._keyframe_before(frame)
+        self._restart(offset, keyframe)
+        return keyframe
+
+    def rewind(self) -> int:
+        """Go on at the beginning, even if what is there is damaged; returns 0. Raises TypeError for a pipe."""
+        self._require_seekable()
+        self._restart(self._start, 0)
+        return 0
+
+    def _restart(self, offset: int, number: int) -> None:
         self._past_damage += self._walker.damage
         self._ended = False
-        self._walker = self._walk(offset, keyframe, self._strict)
-        return keyframe
+        self._walker = self._walk(offset, number, self._strict)
 
     @property
     def _start(self) -> int:
