@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..bitstream import FileHeader, FrameType, Packet, PacketParser, Payload
 from ..config import MAX_PIXELS
 from ..core.pack import unpack
-from ..errors import CorruptStreamError, StreamError, WrongModelError, Zvc69Error
+from ..errors import StreamError, UnsupportedVersionError, WrongModelError
 from ..media import Frame
 from ..model import Backend, Model, create_backend, model_for_hash
 from ..profiler import Profiler
@@ -62,39 +62,58 @@ class Decoder:
         """Frames that are still held back, at the end of the stream."""
         return []
 
-    def decode_all(self, packets: Iterable[Packet]) -> Iterator[Frame]:
-        """Frames of `packets`, parsed up to three packets ahead on a thread of its own."""
-        pending: deque[tuple[Packet, Future[Symbols]]] = deque()
+    def decode_all(self, packets: Iterable[Packet], *, on_error: Callable[[Packet, StreamError], None] | None = None) -> Iterator[Frame]:
+        """Frames of `packets`, parsed up to three packets ahead on a thread of its own.
+
+        on_error: told of a packet that cannot be parsed, which is then left out; without it the error is raised, after the frames
+        of the packets before. So is an error that iterating `packets` raises.
+        """
+        pending: deque[tuple[Packet | None, Future[Symbols]]] = deque()
         with ThreadPoolExecutor(1, "zvc69-parse") as parser:
             try:
-                for packet in packets:
-                    pending.append((packet, parser.submit(self.parse, packet)))
+                for entry in self._parse_ahead(packets, parser):
+                    pending.append(entry)
                     if len(pending) > AHEAD:
-                        yield self._next(pending)
+                        yield from self._finished(*pending.popleft(), on_error)
                 while pending:
-                    yield self._next(pending)
+                    yield from self._finished(*pending.popleft(), on_error)
             finally:
                 for _, future in pending:
                     future.cancel()
 
-    def _next(self, pending: deque[tuple[Packet, Future[Symbols]]]) -> Frame:
-        packet, future = pending.popleft()
-        return self._reconstruct(packet, future.result())
+    def _parse_ahead(self, packets: Iterable[Packet], parser: ThreadPoolExecutor) -> Iterator[tuple[Packet | None, Future[Symbols]]]:
+        """Packets and their symbols to come; an error of the stream stands, without packet, where it came."""
+        try:
+            for packet in packets:
+                yield packet, parser.submit(self.parse, packet)
+        except StreamError as error:
+            broken: Future[Symbols] = Future()
+            broken.set_exception(error)
+            yield None, broken
+
+    def _finished(self, packet: Packet | None, future: Future[Symbols],
+                  on_error: Callable[[Packet, StreamError], None] | None) -> Iterator[Frame]:
+        try:
+            symbols = future.result()
+        except StreamError as error:
+            if packet is None or on_error is None:
+                raise
+            on_error(packet, error)
+            return
+        yield self._reconstruct(packet, symbols)
 
     def parse(self, packet: Packet) -> Symbols:
         """A packet's symbols: no float and no other frame is needed, so any thread may run ahead with it.
 
-        Raises CorruptStreamError.
+        Raises CorruptStreamError, or UnsupportedVersionError for a type of frame that is not known yet.
         """
         if packet.type != FrameType.I:
-            raise CorruptStreamError(f"{packet.type.name} frames are not defined in this format version", frame=packet.number)
+            raise UnsupportedVersionError(f"{packet.type.name} frames are not defined in this format version", offset=packet.offset, frame=packet.number)
         try:
             with self._profiler.stage("parse"):
                 payload = Payload.unpack(packet.payload, packet.type)
                 return parse_latents(self._model, packet.header.qp, self.header.width, self.header.height, payload)
-        except Zvc69Error as error:
-            if error.frame is not None:
-                raise
+        except StreamError as error:
             raise type(error)(error.message, offset=packet.offset, frame=packet.number) from error
 
     def _reconstruct(self, packet: Packet, symbols: Symbols) -> Frame:

@@ -1,6 +1,8 @@
 """Frames to packets."""
 from __future__ import annotations
 
+import math
+import os
 from fractions import Fraction
 
 import av
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..bitstream import KEYFRAME, FileHeader, FrameHeader, FrameType, Packet, PacketMaker
 from ..config import MAX_QP, Quality
-from ..core.pack import pack
+from ..core.pack import blocks, pack
 from ..core.quantise import quantise
 from ..errors import ConfigError
 from ..media import Frame
@@ -17,6 +19,9 @@ from ..media.source import fitted_rate
 from ..model import Backend, Model, create_backend, load_model
 from ..profiler import Profiler
 from .latents import code_latents
+
+SIGMA_ROWS = 16
+"""Rows of blocks that are worth a thread of the integer sigma network."""
 
 
 class Encoder:
@@ -31,7 +36,7 @@ class Encoder:
     model           name of an installed model, or a folder
     depth           bits per sample: 8, 10 or 12
     total_frames    stated in the header if known (0 = unknown)
-    threads         of the networks, 0 = all cores
+    threads         to work with, 0 = all cores
     profiler        takes the times of the stages
 
     Raises ConfigError, ModelError, BackendError.
@@ -50,15 +55,16 @@ class Encoder:
         self.qp = _choose_qp(self._model, quality, qp)
         if gop != 1:
             raise ConfigError(f"gop {gop}: this release codes keyframes only, gop must be 1")
-        rate = fitted_rate(Fraction(fps).limit_denominator(65535)) if fps > 0 else None
-        if rate is None:
-            raise ConfigError(f"fps {fps} is not positive")
+        if not 0 < fps < math.inf:
+            raise ConfigError(f"fps {fps} is not a positive number")
+        rate = fitted_rate(Fraction(fps).limit_denominator(65535))
         manifest = self._model.manifest
         self.header = FileHeader(
             width=width, height=height, fps_num=rate.numerator, fps_den=rate.denominator, quality=self.qp, gop=gop, bit_depth=depth,
             model_hash=manifest.short_hash, latent_channels=manifest.latent_channels, hyper_channels=manifest.hyper_channels,
             total_frames=total_frames)
         self._backend: Backend = create_backend(backend, self._model, threads)
+        self._sigma_threads = max(1, min(threads or os.cpu_count() or 1, blocks(width, height)[0] // SIGMA_ROWS))
         self._thresholds = self._model.integers.thresholds(manifest.distortion)
         self._maker = PacketMaker(self.header)
         self._profiler = profiler or Profiler()
@@ -94,8 +100,9 @@ class Encoder:
             frame = Frame.from_av(frame)
         elif not isinstance(frame, Frame):
             array = np.asarray(frame)
-            rgb = array.ndim == 3 and array.dtype == np.uint8
-            frame = Frame.from_rgb24(array) if rgb else Frame.from_yuv420p(array, depth=header.bit_depth)
+            if array.dtype.kind not in "uif":
+                raise ConfigError(f"a {type(frame).__name__} is not a picture: give a Frame, a PyAV frame or an array", frame=self._count)
+            frame = Frame.from_rgb24(array) if array.ndim == 3 else Frame.from_yuv420p(array, depth=header.bit_depth)
         if (frame.width, frame.height) != (header.width, header.height):
             raise ConfigError(f"a frame of {frame.width}x{frame.height} for an encoder of {header.width}x{header.height}", frame=self._count)
         if frame.depth != header.bit_depth:
@@ -109,7 +116,7 @@ class Encoder:
             analysis = self._backend.analyse(packed, qp)
         with stage("scale"):
             z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
-            sigma = self._model.integers.sigma.frame(z, qp)
+            sigma = self._model.integers.sigma.frame(z, qp, threads=self._sigma_threads)
         indices, residuals, mean = [], [], analysis.mean_1
         for k in range(4):
             if k == 2:

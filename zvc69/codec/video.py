@@ -1,14 +1,15 @@
 """Reading a coded video: iteration, length, random access."""
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import BinaryIO
 
-from ..bitstream import Damage, FileHeader, StreamReader
+from ..bitstream import Damage, FileHeader, Packet, StreamReader
 from ..config import MAX_PIXELS
-from ..errors import CorruptStreamError
+from ..errors import CorruptStreamError, StreamError
 from ..media import Frame
 from ..profiler import Profiler
 from .decoder import Decoder
@@ -39,7 +40,8 @@ class VideoReader:
         except BaseException:
             self._stream.close()
             raise
-        self._target: int | None = None
+        self._strict, self._first = strict, 0
+        self._unreadable: list[Damage] = []
 
     @property
     def header(self) -> FileHeader:
@@ -54,7 +56,8 @@ class VideoReader:
     @property
     def damage(self) -> Sequence[Damage]:
         """What a tolerant reader has left out so far."""
-        return self._stream.damage
+        found = {damage.offset: damage for damage in (*self._stream.damage, *self._unreadable)}   # once, however often it was passed
+        return [found[offset] for offset in sorted(found)]
 
     def __enter__(self) -> VideoReader:
         return self
@@ -72,12 +75,34 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames to the end: from the one last sought, else from the first; from a pipe, those not read yet."""
-        target, self._target = self._target, None
-        if self._stream.seekable and target is None and self._stream.position:
-            self._stream.seek(0)
-        for frame in self._decoder.decode_all(self._stream):
-            if frame.pts >= (target or 0):
-                yield frame
+        first, self._first = self._first, 0
+        return self._decoder.decode_all(self._packets(first), on_error=None if self._strict else self._leave_out)
+
+    def _packets(self, first: int) -> Iterator[Packet]:
+        """Packets from number `first` on, also when `[i]` or another iteration moves the stream in between.
+
+        Every frame is a keyframe in this release, so those before `first` need no decoding.
+        """
+        if not self._stream.seekable:
+            yield from self._stream
+            return
+        self._go_to(first)
+        while (packet := next(self._stream, None)) is not None:
+            if packet.number < first:
+                continue
+            first = packet.number + 1
+            yield packet
+            if self._stream.position != first:
+                if first >= len(self):
+                    return
+                self._go_to(first)
+
+    def _go_to(self, frame: int) -> int:
+        # Damage may have left no keyframe to seek at; the beginning is always there.
+        return self._stream.seek(frame) if frame else self._stream.rewind()
+
+    def _leave_out(self, packet: Packet, error: StreamError) -> None:
+        self._unreadable.append(Damage(packet.offset, packet.offset + len(packet), error))
 
     def seek(self, frame: int) -> int:
         """Make `frame` the first one that the next iteration gives.
@@ -86,20 +111,21 @@ class VideoReader:
         no such frame, TypeError for a pipe.
         """
         keyframe = self._stream.seek(frame)
-        self._target = frame
+        self._first = frame
         return keyframe
 
     def __getitem__(self, i: int) -> Frame:
-        """Frame `i`, counted from the end when negative. Raises IndexError."""
-        n = len(self)
+        """Frame `i`, counted from the end when negative. Raises IndexError, CorruptStreamError if it is damaged."""
+        i, n = operator.index(i), len(self)
         if not -n <= i < n:
             raise IndexError(f"frame {i} of a video of {n}")
-        self._stream.seek(i % n)
-        for packet in self._stream:
-            for frame in self._decoder.decode(packet):
-                if frame.pts >= i % n:
-                    return frame
-        raise CorruptStreamError("the stream ends before it", frame=i % n)
+        number = i % n
+        self._stream.seek(number)
+        packet = next((p for p in self._stream if p.number >= number), None)
+        if packet is None or packet.number != number:
+            raise CorruptStreamError("the frame is damaged or missing", frame=number)
+        frame, = self._decoder.decode(packet)
+        return frame
 
 
 def open_video(source: str | os.PathLike[str] | bytes | BinaryIO, **options) -> VideoReader:
