@@ -10,7 +10,7 @@ from zvc69.media import Frame
 
 # name -> (codec, pixel format, settings from best to worst)
 INTRA_PEERS: dict[str, tuple[str, str, list[dict[str, str]]]] = {
-    "jpeg": ("mjpeg", "yuvj420p", [{"qscale": str(q)} for q in (2, 4, 6, 9, 14, 20, 28)]),
+    "jpeg": ("mjpeg", "yuvj420p", [{"qmin": str(q), "qmax": str(q), "huffman": "optimal"} for q in (2, 4, 6, 9, 14, 20, 28)]),
     "webp": ("libwebp", "yuv420p", [{"quality": str(q), "compression_level": "6"} for q in (95, 85, 70, 50, 30, 12, 3)]),
     "x264": ("libx264", "yuv420p", [{"preset": "medium", "qp": str(q)} for q in (14, 19, 24, 29, 34, 39, 44)]),
     "x265": ("libx265", "yuv420p", [{"preset": "medium", "x265-params": f"qp={q}:log-level=none"} for q in (14, 19, 24, 29, 34, 39, 44)]),
@@ -23,16 +23,12 @@ def code_still(codec: str, pixel_format: str, options: dict[str, str], frame: Fr
     Samples go in as they are: for JPEG, limited-range samples under a full-range label, so that no conversion costs it anything.
     Sides must be even.
     """
-    options = dict(options)
     context = av.CodecContext.create(codec, "w")
     context.width, context.height, context.pix_fmt = frame.width, frame.height, pixel_format
     context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
     context.flags |= 1 << 22                     # AV_CODEC_FLAG_GLOBAL_HEADER
     context.thread_count = 1
-    if "qscale" in options:
-        context.flags |= 1 << 1                  # AV_CODEC_FLAG_QSCALE
-        context.global_quality = int(options.pop("qscale")) * 118
-    context.options = options
+    context.options = dict(options)
     planes = np.concatenate([p.reshape(-1) for p in frame.planes]).reshape(-1, frame.width)
     picture = av.VideoFrame.from_ndarray(planes, format=pixel_format)
     picture.pts = 0
