@@ -70,7 +70,7 @@ class VideoReader:
         self._stream.close()
 
     def __len__(self) -> int:
-        """Frames in the stream. Raises TypeError for a pipe."""
+        """Frames in the stream. Raises TypeError for a pipe whose header does not state them."""
         return len(self._stream)
 
     def __iter__(self) -> Iterator[Frame]:
