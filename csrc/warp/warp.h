@@ -1,0 +1,77 @@
+// Motion compensation: predicted planes from reference planes by vectors in quarter luma pixels.
+//
+// A sample is interpolated by separable 4-tap filters in fixed point, rows first (docs/FORMAT.md, Motion):
+//     t = (sum of 4 taps * reference + (1 << s >> 1)) >> s          s = depth - 8
+//     p = clamp((sum of 4 taps * t + (1 << (11 - s))) >> (12 - s), 0, 2^depth - 1)
+// Taps have sum 64 and magnitudes of sum <= 80 (72 positive, 8 negative), so that t is in -2048..18432 and
+// fits int16, and the second sum is below 2^21.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/isa.h"
+
+namespace zvc {
+
+constexpr int kPhases = 8;  // eighths: of a chroma sample, which is a quarter of a luma pixel's vector unit in 4:2:0
+
+struct Taps {
+    std::int8_t weight[kPhases][4];  // for the samples at -1, 0, 1, 2
+};
+extern const Taps kBicubic, kBilinear;
+
+// Rows that a block kernel predicts at once at most.
+constexpr int kWarpRows = 64;
+// Columns behind a block of width w (w rounded up to 8) that a block kernel may load, and not use.
+constexpr int kWarpSlack = 8;
+
+// Whole flow of one row of samples.
+struct FlowRow {
+    const void* reference;       // plane of `width` x `height` samples
+    std::ptrdiff_t stride;       // of the reference, in bytes
+    int width, height;
+    const std::int16_t* vector;  // (dx, dy) of the row's first sample
+    int step;                    // int16 from one sample's vector to the next one's: 2 for luma, 4 for chroma
+    int shift;                   // vectors are in 1 / 2^shift samples: 2 for luma, 3 for chroma
+    int y;                       // of this row; it is as wide as the reference
+    int depth;
+    const Taps* taps;
+    void* out;
+};
+
+struct WarpKernels {
+    // Predicts w x h samples (w a multiple of 4, h <= kWarpRows) whose whole-sample position in the reference is
+    // `source`, with taps tx, ty. Loads rows -1 .. h + 1, from column -1. Strides in bytes.
+    void (*block8)(const std::uint8_t* source, std::ptrdiff_t stride, std::uint8_t* out, std::ptrdiff_t out_stride,
+                   int w, int h, const std::int8_t* tx, const std::int8_t* ty) noexcept;
+    void (*block16)(const std::uint16_t* source, std::ptrdiff_t stride, std::uint16_t* out, std::ptrdiff_t out_stride,
+                    int w, int h, const std::int8_t* tx, const std::int8_t* ty, int depth) noexcept;
+    void (*flow8)(const FlowRow& row) noexcept;
+    void (*flow16)(const FlowRow& row) noexcept;
+};
+
+const WarpKernels& warp_kernels(Isa isa) noexcept;
+
+extern const WarpKernels kWarpScalar;
+extern const WarpKernels kWarpAvx2;
+extern const WarpKernels kWarpAvx512;
+
+// A 4:2:0 picture; rows are `stride` bytes apart, samples of a row are neighbours.
+struct WarpJob {
+    const std::uint8_t* reference[3];
+    std::ptrdiff_t stride[3];
+    std::uint8_t* out[3];
+    std::ptrdiff_t out_stride[3];
+    int width[3], height[3];
+    int depth;  // 8: uint8 samples, 10 and 12: uint16
+    const Taps* taps;
+};
+
+// vectors: one (dx, dy) per 8x8 luma block, `columns` of them a row; at least one for every block of the picture.
+void warp_blocks(Isa isa, const WarpJob& job, const std::int16_t* vectors, int columns, unsigned threads);
+
+// vectors: one (dx, dy) per luma sample. Chroma sample (i, j) takes that of luma sample (2 i, 2 j).
+void warp_flow(Isa isa, const WarpJob& job, const std::int16_t* vectors, unsigned threads);
+
+}  // namespace zvc
