@@ -19,6 +19,8 @@ class OnnxRunner:
         self._options = onnxruntime.SessionOptions()
         self._options.intra_op_num_threads = threads
         self._options.log_severity_level = 3
+        # Idle threads of the runtime would spin on the cores that the other stages need: half of the speed where cores are few or shared.
+        self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
 
     def _session(self, graph: str) -> onnxruntime.InferenceSession:
         with self._lock:
