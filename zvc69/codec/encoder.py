@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import math
-import os
 from fractions import Fraction
 
 import av
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..bitstream import KEYFRAME, FileHeader, FrameHeader, FrameType, Packet, PacketMaker
 from ..config import MAX_QP, Quality
-from ..core.pack import blocks, pack
+from ..core.pack import pack
 from ..core.quantise import quantise
 from ..errors import ConfigError
 from ..media import Frame
@@ -19,10 +18,6 @@ from ..media.source import fitted_rate
 from ..model import Backend, Model, create_backend, load_model
 from ..profiler import Profiler
 from .latents import code_latents
-
-SIGMA_ROWS = 16
-"""Rows of blocks that are worth a thread of the integer sigma network."""
-
 
 class Encoder:
     """Codes frames of one size into packets.
@@ -36,7 +31,7 @@ class Encoder:
     model           name of an installed model, or a folder
     depth           bits per sample: 8, 10 or 12
     total_frames    stated in the header if known (0 = unknown)
-    threads         to work with, 0 = all cores
+    threads         of the networks, 0 = all cores
     profiler        takes the times of the stages
 
     Raises ConfigError, ModelError, BackendError.
@@ -64,7 +59,6 @@ class Encoder:
             model_hash=manifest.short_hash, latent_channels=manifest.latent_channels, hyper_channels=manifest.hyper_channels,
             total_frames=total_frames)
         self._backend: Backend = create_backend(backend, self._model, threads)
-        self._sigma_threads = max(1, min(threads or os.cpu_count() or 1, blocks(width, height)[0] // SIGMA_ROWS))
         self._thresholds = self._model.integers.thresholds(manifest.distortion)
         self._maker = PacketMaker(self.header)
         self._profiler = profiler or Profiler()
@@ -116,7 +110,7 @@ class Encoder:
             analysis = self._backend.analyse(packed, qp)
         with stage("scale"):
             z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
-            sigma = self._model.integers.sigma.frame(z, qp, threads=self._sigma_threads)
+            sigma = self._model.integers.sigma.frame(z, qp)
         indices, residuals, mean = [], [], analysis.mean_1
         for k in range(4):
             if k == 2:
