@@ -9,6 +9,7 @@ import torch
 
 from zvc69.config import Quality
 
+from .card import card
 from .checkpoint import load_network, rounded
 from .config import MODELS
 from .data import Crops
@@ -59,6 +60,15 @@ def export(resume, data, out, batches, quality_qp) -> None:
     write_model(network, counts, out, quality_qp=dict(zip(names, quality_qp)), training=progress)
     worst = check_export(network, out, crops.batch(1))
     click.echo(f"{out}: sigma indices equal, pictures within {worst['picture']:.4f} levels, latents within {worst['y']:.4f}")
+
+
+@main.command("card")
+@click.option("--model", type=click.Path(exists=True, path_type=Path), required=True, help="Released model folder; its CARD.md is written.")
+@click.option("--manifest", type=click.Path(exists=True, path_type=Path), multiple=True, help="MANIFEST.tsv of the training data (repeatable).")
+@click.option("--rd", type=click.Path(exists=True, path_type=Path), help="Result of benchmarks.rd_intra.")
+def write_card(model, manifest, rd) -> None:
+    """Write the model card."""
+    (model / "CARD.md").write_text(card(model, list(manifest), rd))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+"""The model card: what a released model was trained on, how, and what it reaches.
+
+    python -m train card --model models/lite --manifest .../MANIFEST.tsv --rd benchmarks/results/rd_intra.json
+"""
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+from .config import ModelConfig
+from .network import Network
+
+
+def card(folder: Path, manifests: list[Path], rd: Path | None) -> str:
+    """Markdown text from a released folder, the data's manifests (tsv) and a result of benchmarks/rd_intra.py."""
+    raw = (folder / "manifest.json").read_bytes()
+    manifest = json.loads(raw)
+    config = ModelConfig(**manifest["config"])
+    parameters = sum(p.numel() for p in Network(config).parameters())
+    lines = [f"# Model {config.name}", "",
+             f"Manifest SHA-256 `{hashlib.sha256(raw).hexdigest()}`; {parameters / 1e6:.2f} M parameters, width {config.width}.",
+             "I frames (both reference slots blank). Symbols with a sigma index below "
+             f"{manifest['skip_below']} are not coded; the encoder's rounding weighs a squared unit as {manifest['distortion']:g} bits.", "",
+             "## Training", "", f"{manifest['training']['seconds'] / 3600:.2f} hours on two CPU cores in all, {manifest['training']['steps']} steps. "
+             "Phases as in docs/TRAINING.md:", "", "| phase | minutes | steps | crops | crop size | step size |", "|---|---|---|---|---|---|"]
+    lines += [f"| {h['phase']} | {h['minutes']:.0f} | {h['steps']} | {h['crops']} | {h['crop']} | {h['rate']:g} |" for h in manifest["training"]["history"]]
+    if "origin" in manifest["training"]:
+        lines += ["", manifest["training"]["origin"]]
+    lines += ["", "## Data", ""] + _data(manifests)
+    if rd:
+        lines += ["", "## Figures", ""] + _figures(json.loads(rd.read_text()))
+    return "\n".join(lines) + "\n"
+
+
+def _data(manifests: list[Path]) -> list[str]:
+    rows = [r for m in manifests for r in csv.DictReader(m.open(), delimiter="\t")]
+    licences = Counter(r["licence"] for r in rows)
+    clips = sum(r["frames"] not in ("1", "-") for r in rows)
+    return [f"{clips} short clips and {len(rows) - clips} stills from {len({r['source_repository'] for r in rows})} public repositories. "
+            "Licences of the sources as far as known: " + ", ".join(f"{name} {n}" for name, n in licences.most_common()) + "."]
+
+
+def _figures(rd: dict) -> list[str]:
+    points = rd["mean"]["zvc69"]
+    return [f"`{rd['command']}`, {rd['date']}, {rd['cpu']}; means over {len(rd['curves'])} pictures, bytes of packets.", "",
+            "| bits per pixel | PSNR 6:1:1, dB |", "|---|---|"] + [f"| {p['bpp']:.4f} | {p['psnr']:.2f} |" for p in points] + [
+            "", "| peer | BD-rate |", "|---|---|"] + [f"| {peer} | {r['mean']:+.1f} % |" for peer, r in rd["bd_rate"].items()]
