@@ -19,6 +19,7 @@ from ..model import Backend, Model, create_backend, load_model
 from ..profiler import Profiler
 from .latents import code_latents
 
+
 class Encoder:
     """Codes frames of one size into packets.
 
