@@ -8,6 +8,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _END = object()
+STOP_SECONDS = 2.0
+"""How long a producer that is abandoned may take to finish its item: one that waits for a silent pipe never does."""
 
 
 def prefetch(items: Iterable[T], ahead: int = 3) -> Iterator[T]:
@@ -49,4 +51,4 @@ def prefetch(items: Iterable[T], ahead: int = 3) -> Iterator[T]:
             yield item
     finally:
         stop.set()
-        thread.join()
+        thread.join(STOP_SECONDS)
