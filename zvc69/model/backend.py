@@ -14,18 +14,25 @@ from .store import Model
 Array = NDArray[np.float32]
 
 
+Slots = tuple[Array, Array]
+"""Packed pictures of slot A and slot B, (96, h, w) each; None stands for two blank slots."""
+
+
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """What `analyse` knows of a frame; all float32 and channel first.
 
     y (96, h, w)   latents in quantiser units      z (48, h/4, w/4)   rounded hyper latents
-    mean_1 (96, h, w)   means of the first group   features           what `refine` needs, as it is
+    mean_1 (96, h, w)   means of the first group   features, context   what later stages need, as it is
+    slot_a   the picture in slot A; None, like context, in intra frames
     """
 
     y: Array
     z: Array
     mean_1: Array
     features: Array
+    context: Array | None = None
+    slot_a: Array | None = None
 
 
 class Runner(Protocol):
@@ -40,28 +47,41 @@ class Backend:
     def __init__(self, name: str, runner: Runner):
         self.name, self._runner = name, runner
 
-    def analyse(self, picture: Array, qp: int) -> Analysis:
-        """`analysis`, `hyper_analysis`, `hyper_synthesis` and `mean_1` of an intra frame."""
-        y, z, mean_1, features = self._runner.run("analyse_intra", {"picture": picture[None], "qp": _qp(qp)})
-        return Analysis(y, z, mean_1, features)
+    def analyse(self, picture: Array, qp: int, slots: Slots | None = None) -> Analysis:
+        """`context`, `analysis`, `hyper_analysis`, `hyper_synthesis` and `mean_1` of a frame."""
+        if slots is None:
+            return Analysis(*self._runner.run("analyse_intra", _batch(picture=picture) | _qp(qp)))
+        inputs = _batch(picture=picture, slot_a=slots[0], slot_b=slots[1]) | _qp(qp)
+        return Analysis(*self._runner.run("analyse_inter", inputs), slot_a=slots[0])
 
     def refine(self, analysis: Analysis, r: Array) -> Array:
         """`mean_2` (96, h, w), given r of the first group."""
-        inputs = {"features": analysis.features[None], "r": r[None], "mean_1": analysis.mean_1[None]}
-        return self._runner.run("refine_intra", inputs)[0]
+        inputs = _batch(features=analysis.features, r=r, mean_1=analysis.mean_1)
+        if analysis.context is None:
+            return self._runner.run("refine_intra", inputs)[0]
+        return self._runner.run("refine_inter", inputs | _batch(context=analysis.context))[0]
 
-    def decode(self, z: Array, r: Array, qp: int) -> Array:
+    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None) -> Array:
         """All of a frame's reconstruction: packed picture (96, h, w) of z (48, h/4, w/4) and r (96, h, w)."""
-        return self._runner.run("decode_intra", {"z": z[None], "r": r[None], "qp": _qp(qp)})[0]
+        inputs = _batch(z=z, r=r) | _qp(qp)
+        if slots is None:
+            return self._runner.run("decode_intra", inputs)[0]
+        return self._runner.run("decode_inter", inputs | _batch(slot_a=slots[0], slot_b=slots[1]))[0]
 
     def synthesise(self, analysis: Analysis, mean_2: Array, r: Array, qp: int) -> Array:
         """The encoder's reconstruction: as `decode`, the means being known."""
-        inputs = {"r": r[None], "mean_1": analysis.mean_1[None], "mean_2": mean_2[None], "qp": _qp(qp)}
-        return self._runner.run("synthesise_intra", inputs)[0]
+        inputs = _batch(r=r, mean_1=analysis.mean_1, mean_2=mean_2) | _qp(qp)
+        if analysis.context is None:
+            return self._runner.run("synthesise_intra", inputs)[0]
+        return self._runner.run("synthesise_inter", inputs | _batch(slot_a=analysis.slot_a, context=analysis.context))[0]
 
 
-def _qp(qp: int) -> NDArray[np.int64]:
-    return np.array([qp], np.int64)
+def _batch(**arrays: Array) -> dict[str, NDArray]:
+    return {name: array[None] for name, array in arrays.items()}
+
+
+def _qp(qp: int) -> dict[str, NDArray]:
+    return {"qp": np.array([qp], np.int64)}
 
 
 _MODULES = {"cpu": "onnxruntime", "openvino": "openvino"}
