@@ -112,7 +112,8 @@ def main() -> None:
     arguments = [args.clip.name if argument == str(args.clip) else argument for argument in sys.argv[1:]]
     stream = FileHeader.unpack(header)
     record = environment("python -m benchmarks.speed " + shlex.join(arguments)) | dict(
-        cores=multiprocessing.cpu_count(), model=f"{args.model} {stream.model_hash.hex()}", size=f"{stream.width}x{stream.height}", frames=args.frames, encode=encoding, decode=decoding)
+        cores=multiprocessing.cpu_count(), model=f"{args.model} {stream.model_hash.hex()}", size=f"{stream.width}x{stream.height}",
+        frames=args.frames, encode=encoding, decode=decoding)
     text = json.dumps(record, indent=1)
     print(text)
     if args.json:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -10,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from .parse_digest import MODEL, digests, streams
 from zvc69.model import Model
 
+from .parse_digest import MODEL, digests, streams
+
 QEMU = shutil.which("qemu-x86_64")
-pytestmark = pytest.mark.skipif(QEMU is None, reason="qemu-x86_64 is not installed (Debian: apt-get install qemu-user)")
+pytestmark = [
+    pytest.mark.skipif(QEMU is None, reason="qemu-x86_64 is not installed (Debian: apt-get install qemu-user)"),
+    pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the emulated processor could not run this Python"),
+]
 
 # SSE4.2 and POPCNT, which NumPy 2 needs, and no AVX. OpenBLAS, inside NumPy, looks past the emulated processor unless told.
 PROCESSOR = "Nehalem"
