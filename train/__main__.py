@@ -48,8 +48,9 @@ def run(model, phase, minutes, data, out, resume, threads, rate, max_steps) -> N
 @click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True, help="Folder of training pictures: symbols are counted on them.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Model folder to write, e.g. models/lite.")
 @click.option("--batches", type=int, default=96, show_default=True, help="Batches of 16 crops to count symbols on.")
-@click.option("--quality-qp", nargs=4, type=click.IntRange(0, 63), default=(50, 41, 33, 23), show_default=True, help="QP of low, medium, high, very-high.")
-def export(resume, data, out, batches, quality_qp) -> None:
+@click.option("--quality-qp", nargs=4, type=click.IntRange(0, 63), default=(49, 38, 29, 18), show_default=True, help="QP of low, medium, high, very-high.")
+@click.option("--inter", is_flag=True, help="With the graphs of P and B frames.")
+def export(resume, data, out, batches, quality_qp, inter) -> None:
     """Write a model folder and prove that PyTorch, ONNX Runtime and the integer network agree."""
     network, progress = load_network(resume)
     network.load_state_dict(rounded(network.state_dict()))
@@ -57,7 +58,7 @@ def export(resume, data, out, batches, quality_qp) -> None:
     crops = Crops(list(data), 192, seed=0)
     counts = count_symbols(network, crops, batches)
     names = (q.value for q in Quality)
-    write_model(network, counts, out, quality_qp=dict(zip(names, quality_qp)), training=progress)
+    write_model(network, counts, out, quality_qp=dict(zip(names, quality_qp)), training=progress, inter=inter)
     worst = check_export(network, out, crops.batch(1))
     click.echo(f"{out}: sigma indices equal, pictures within {worst['picture']:.4f} levels, latents within {worst['y']:.4f}")
 
