@@ -14,5 +14,6 @@ class Quality(str, Enum):
 
 
 MAX_QP = 63
-MAX_PIXELS = 1 << 26
-"""Largest picture that a decoder takes unless told otherwise: a header of a few bytes must not claim gigabytes."""
+MAX_PIXELS = 1 << 25
+"""Largest picture that a decoder takes unless told otherwise, 8K: decoding takes about 220 bytes a pixel of memory, and a header of a
+few bytes must not claim tens of gigabytes."""
