@@ -1,0 +1,37 @@
+// The motion section: splits, vectors and copy map of a field to bytes and back (docs/FORMAT.md, Motion).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "motion/field.h"
+#include "motion/range_coder.h"
+
+namespace zvc {
+
+constexpr int kContexts = 83;
+
+// h and w are multiples of 4, at least 4.
+struct FieldShape {
+    int h, w;
+};
+
+struct FieldArrays {
+    Vector* vectors;       // (h, w)
+    std::uint8_t* splits;  // (h / 4, w / 4), see kSplit
+    std::uint8_t* copy;    // (h / 4, w / 4), 0 or 1
+};
+
+enum class FieldStatus : int { kOk, kVector, kLeftOver };
+
+// `contexts`: as a section begins. Vectors are within kLargestVector and equal inside each leaf of the splits;
+// arrays.copy may be null. The arrays are written too, with what they hold.
+std::vector<std::uint8_t> encode_field(FieldShape shape, const FieldArrays& arrays, const Vector* previous,
+                                       std::span<const Context, kContexts> contexts);
+
+// Fills all arrays, whatever the bytes are; has_copy says whether there is a copy map.
+FieldStatus decode_field(FieldShape shape, std::span<const std::uint8_t> data, const Vector* previous,
+                         std::span<const Context, kContexts> contexts, const FieldArrays& arrays, bool& has_copy);
+
+}  // namespace zvc

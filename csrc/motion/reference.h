@@ -1,0 +1,82 @@
+// Luma planes as the motion search sees them: 8 bits, extended, the reference at all quarter-pel phases and at 1/4 size.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/isa.h"
+#include "motion/field.h"
+
+namespace zvc {
+
+// A luma plane of a source picture; rows are `stride` bytes apart.
+struct LumaPlane {
+    const std::uint8_t* data;
+    std::ptrdiff_t stride;
+    int width, height, depth;
+};
+
+// 8-bit samples with a border of repeated edges; `width` and `height` are multiples of 32, or a quarter of that.
+class SearchPlane {
+public:
+    SearchPlane(int width, int height, int border);
+    // Samples of depth 10 and 12 lose their low bits: the search does not need them.
+    SearchPlane(const LumaPlane& source, int border);
+    SearchPlane(SearchPlane&&) = default;  // a copy's origin would be the first one's
+
+    // Means of 4x4 samples.
+    SearchPlane quarter(int border) const;
+
+    const std::uint8_t* at(int x, int y) const { return origin_ + y * stride_ + x; }
+    std::uint8_t* at(int x, int y) { return origin_ + y * stride_ + x; }
+    std::ptrdiff_t stride() const { return stride_; }
+    int width() const { return width_; }
+    int height() const { return height_; }
+    int border() const { return border_; }
+
+private:
+    void extend(int inner_width, int inner_height);
+
+    int width_, height_, border_;
+    std::ptrdiff_t stride_;
+    std::vector<std::uint8_t> samples_;
+    std::uint8_t* origin_;
+};
+
+// The reference moved by every quarter pixel with the compensation's own filter. Bands are filtered when asked for.
+class ReferencePhases {
+public:
+    static constexpr int kBorder = 80;   // samples around the picture
+    static constexpr int kMargin = 8;    // of the border, that filters may read and blocks may not touch
+
+    ReferencePhases(const LumaPlane& source, Isa isa);
+
+    const SearchPlane& whole() const { return whole_; }
+    std::ptrdiff_t stride() const { return whole_.stride(); }
+
+    // Prediction of the size x size block at (x, y) by v, which reaches() allows.
+    const std::uint8_t* at(int x, int y, int size, Vector v);
+
+    // Whether the block's prediction lies inside of the border.
+    bool reaches(int x, int y, int size, Vector v) const {
+        const int left = x + (v.x >> 2), top = y + (v.y >> 2), room = kBorder - kMargin;
+        return left >= -room && top >= -room && left + size <= whole_.width() + room &&
+               top + size <= whole_.height() + room;
+    }
+
+private:
+    static constexpr int kBand = 32;  // rows
+
+    void filter(int phase, int band);
+
+    Isa isa_;
+    SearchPlane whole_;
+    int bands_;
+    std::vector<std::uint8_t> filtered_;         // of phases 1..15: which bands are
+    std::size_t plane_;
+    std::unique_ptr<std::uint8_t[]> phases_;     // 15 planes laid out as whole_; not initialised
+};
+
+}  // namespace zvc

@@ -1,0 +1,230 @@
+#include "motion/search.h"
+
+#include <algorithm>
+
+#include "motion/rate.h"
+#include "motion/sad.h"
+
+namespace zvc {
+namespace {
+
+// Costs J = 256 SAD + lambda * bits, lambda and bits in 1/16: below 256 * 261120 + 2^12 * 16 * 2^9 < 2^32.
+using Cost = std::uint32_t;
+constexpr Cost kNoCost = 0xFFFFFFFF;
+
+struct Effort {
+    int window;      // of the coarse level, +- its samples
+    int whole_steps[kLevels];  // rounds at whole pixels
+    int fine_rounds;  // at halves and at quarters
+};
+constexpr Effort kEfforts[] = {{4, {6, 2, 1}, 1}, {10, {16, 8, 4}, 2}, {24, {32, 16, 16}, 8}};
+
+constexpr int kCoarseBorder = 24;
+
+struct Found {
+    Vector vector;
+    Cost cost = kNoCost;
+};
+
+constexpr Vector kDiamond[] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}};
+constexpr Vector kSquare[] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}, {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
+
+// Vectors of 32x32 blocks at 1/4 size, in samples there.
+class CoarseSearch {
+public:
+    CoarseSearch(const SadKernels& sads, const SearchPlane& current, const SearchPlane& reference, const SearchJob& job)
+        : sad_(sads.sad[2]), current_(current.quarter(0)), reference_(reference.quarter(kCoarseBorder)), job_(job),
+          effort_(kEfforts[job.effort]), columns_(current.width() / 32),
+          vectors_(static_cast<std::size_t>(columns_) * (current.height() / 32)) {
+        for (int i = 0; i < current.height() / 32; ++i)
+            for (int j = 0; j < columns_; ++j) vectors_[i * columns_ + j] = search(i, j);
+    }
+
+    // In quarter pixels.
+    Vector at(int i, int j) const {
+        const Vector v = vectors_[i * columns_ + j];
+        return {static_cast<std::int16_t>(v.x * 16), static_cast<std::int16_t>(v.y * 16)};
+    }
+
+private:
+    Vector search(int i, int j) const {
+        const int x = 8 * j, y = 8 * i;
+        Found best;
+        const auto consider = [&](int dx, int dy) {
+            if (x + dx < -kCoarseBorder || y + dy < -kCoarseBorder || x + dx + 8 > reference_.width() + kCoarseBorder ||
+                y + dy + 8 > reference_.height() + kCoarseBorder || std::max(std::abs(dx), std::abs(dy)) > kFarthest)
+                return false;
+            const Cost sad = sad_(current_.at(x, y), current_.stride(), reference_.at(x + dx, y + dy), reference_.stride());
+            // A sample here stands for 16; long vectors cost a few bits more, which keeps flat areas still.
+            const auto steps = static_cast<unsigned>(std::abs(dx) + std::abs(dy));
+            const Cost cost = 256 * 16 * sad + static_cast<Cost>(job_.lambda) * 16 * 2 * std::bit_width(steps);
+            if (cost >= best.cost) return false;
+            best = {{static_cast<std::int16_t>(dx), static_cast<std::int16_t>(dy)}, cost};
+            return true;
+        };
+        consider(0, 0);
+        if (job_.previous) {
+            const Vector v = job_.previous[(4 * i + 2) * 4 * columns_ + 4 * j + 2];
+            consider((v.x + 8) >> 4, (v.y + 8) >> 4);
+        }
+        if (j > 0) consider(vectors_[i * columns_ + j - 1].x, vectors_[i * columns_ + j - 1].y);
+        if (i > 0) consider(vectors_[(i - 1) * columns_ + j].x, vectors_[(i - 1) * columns_ + j].y);
+        if (i > 0 && j + 1 < columns_)
+            consider(vectors_[(i - 1) * columns_ + j + 1].x, vectors_[(i - 1) * columns_ + j + 1].y);
+        for (int dy = -effort_.window; dy <= effort_.window; ++dy)
+            for (int dx = -effort_.window; dx <= effort_.window; ++dx) consider(dx, dy);
+        for (bool moved = true; moved;) {
+            const Vector centre = best.vector;
+            moved = false;
+            for (const Vector d : kSquare) moved |= consider(centre.x + d.x, centre.y + d.y);
+        }
+        return best.vector;
+    }
+
+    static constexpr int kFarthest = kLargestVector / 16;
+
+    Sad sad_;
+    SearchPlane current_, reference_;
+    const SearchJob& job_;
+    Effort effort_;
+    int columns_;
+    std::vector<Vector> vectors_;
+};
+
+class MotionSearch {
+public:
+    MotionSearch(Isa isa, const SearchJob& job)
+        : job_(job), effort_(kEfforts[job.effort]), sads_(sad_kernels(isa)), current_(job.current, 0),
+          reference_(job.reference, isa), coarse_(sads_, current_, reference_.whole(), job),
+          h_(current_.height() / 8), w_(current_.width() / 8), grid_(h_, w_) {}
+
+    void run() {
+        for (int i = 0; i < h_; i += 4)
+            for (int j = 0; j < w_; j += 4) job_.splits[i / 4 * (w_ / 4) + j / 4] = search_tree(i, j);
+        for (int i = 0; i < h_; ++i)
+            for (int j = 0; j < w_; ++j) job_.vectors[i * w_ + j] = grid_.at(i, j).vector;
+    }
+
+private:
+    Cost rate(std::uint32_t bits) const { return static_cast<Cost>(job_.lambda) * bits; }
+
+    // A block's search: starts from vectors that others found, then moves.
+    class Block {
+    public:
+        Block(MotionSearch& all, int i, int j, int level)
+            : all_(all), i_(i), j_(j), level_(level), size_(32 >> level),
+              rate_(all.grid_, all.job_.previous, all.w_, i, j, level) {
+            for (int n = 0; n < rate_.candidates().count; ++n) consider(rate_.candidates().vector[n]);
+            consider(rate_.predicted());
+        }
+
+        const Found& best() const { return best_; }
+
+        bool consider(Vector v) {
+            if (!all_.reference_.reaches(8 * j_, 8 * i_, size_, v) ||
+                std::max(std::abs(v.x), std::abs(v.y)) > kLargestVector)
+                return false;
+            const Cost bits = all_.rate(rate_.bits(v));
+            if (bits >= best_.cost) return false;
+            const Cost cost = bits + 256 * all_.sads_.sad[level_](all_.current_.at(8 * j_, 8 * i_), all_.current_.stride(),
+                                                                  all_.reference_.at(8 * j_, 8 * i_, size_, v),
+                                                                  all_.reference_.stride());
+            if (cost >= best_.cost) return false;
+            best_ = {v, cost};
+            return true;
+        }
+
+        void refine() {
+            for (int n = 0; n < all_.effort_.whole_steps[level_] && step(kDiamond, 4); ++n) {}
+            for (int n = 0; n < all_.effort_.fine_rounds && step(kSquare, 2); ++n) {}
+            for (int n = 0; n < all_.effort_.fine_rounds && step(kSquare, 1); ++n) {}
+        }
+
+        // The block is to have the best vector found.
+        void commit() const {
+            BlockState state;
+            state.vector = best_.vector;
+            state.level = static_cast<std::uint8_t>(level_);
+            state.merged = rate_.candidates().find(best_.vector) >= 0;
+            state.known = true;
+            all_.grid_.put(i_, j_, state);
+        }
+
+    private:
+        template <std::size_t N>
+        bool step(const Vector (&pattern)[N], int length) {
+            const Vector centre = best_.vector;
+            bool moved = false;
+            for (const Vector d : pattern)
+                moved |= consider({static_cast<std::int16_t>(centre.x + d.x * length),
+                                   static_cast<std::int16_t>(centre.y + d.y * length)});
+            return moved;
+        }
+
+        MotionSearch& all_;
+        int i_, j_, level_, size_;
+        VectorRate rate_;
+        Found best_;
+    };
+
+    // Four blocks of the level below cost at least this, whatever they predict.
+    Cost least_cost_of_four(int level) const { return rate(4 * (kMergeBits[0] + kSplitBits[level + 1])); }
+
+    std::uint8_t search_tree(int i, int j) {
+        Block whole(*this, i, j, 0);
+        whole.consider(coarse_.at(i / 4, j / 4));
+        whole.refine();
+        if (whole.best().cost <= least_cost_of_four(0)) {
+            whole.commit();
+            return 0;
+        }
+        Cost cost = 0;
+        std::uint8_t split = kSplit;
+        for (int quadrant = 0; quadrant < 4; ++quadrant) {
+            bool eights = false;
+            cost += search_quadrant(i + 2 * (quadrant >> 1), j + 2 * (quadrant & 1), whole.best().vector, eights);
+            split |= static_cast<std::uint8_t>(eights << quadrant);
+        }
+        if (cost < whole.best().cost) return split;
+        whole.commit();
+        return 0;
+    }
+
+    Cost search_quadrant(int i, int j, Vector parent, bool& eights) {
+        Block whole(*this, i, j, 1);
+        whole.consider(parent);
+        whole.refine();
+        const Cost cost = whole.best().cost + rate(kSplitBits[1]);
+        eights = false;
+        if (whole.best().cost > least_cost_of_four(1)) {
+            Cost four = rate(kSplitBits[1]);
+            for (int quarter = 0; quarter < 4; ++quarter) {
+                Block block(*this, i + (quarter >> 1), j + (quarter & 1), 2);
+                block.consider(whole.best().vector);
+                block.consider(parent);
+                block.refine();
+                block.commit();
+                four += block.best().cost;
+            }
+            eights = four < cost;
+            if (eights) return four;
+        }
+        whole.commit();
+        return cost;
+    }
+
+    const SearchJob& job_;
+    Effort effort_;
+    const SadKernels& sads_;
+    SearchPlane current_;
+    ReferencePhases reference_;
+    CoarseSearch coarse_;
+    int h_, w_;
+    BlockGrid grid_;
+};
+
+}  // namespace
+
+void search_motion(Isa isa, const SearchJob& job) { MotionSearch(isa, job).run(); }
+
+}  // namespace zvc

@@ -1,0 +1,103 @@
+"""Motion search and coding: block sums against NumPy, sections against the plain coder, fields between levels."""
+import numpy as np
+
+from zvc69.core import _motion, cpu, motion, pack
+from zvc69.core.reference import motion as reference
+
+from .harness import bench, check, compare
+
+
+def moving_planes(rng, width, height, depth=8):
+    """A smooth random texture, and the same one moved by parts: something for a search to find."""
+    noise = rng.integers(0, 1 << depth, (height // 4 + 30, width // 4 + 30)).astype(np.int64)
+    coarse = np.kron(noise, np.ones((4, 4), np.int64))
+    texture = sum(np.roll(coarse, (y, x), (0, 1)) for y in range(4) for x in range(4)) // 16
+    texture = texture.astype(np.uint8 if depth == 8 else np.uint16)
+    reference_y = texture[40 : 40 + height, 40 : 40 + width].copy()
+    current_y = texture[43 : 43 + height, 35 : 35 + width].copy()
+    half = width // 2
+    current_y[: height // 2, :half] = texture[38 : 38 + height // 2, 42 : 42 + half]
+    return current_y, reference_y
+
+
+def random_field(rng, h, w, largest=60):
+    """A field with structure: large areas alike, some leaves of every size on their own."""
+    splits = np.where(rng.random((h // 4, w // 4)) < 0.5, 0, 16 + rng.integers(0, 16, (h // 4, w // 4))).astype(np.uint8)
+    vectors = np.zeros((h, w, 2), np.int16)
+    palette = rng.integers(-largest, largest + 1, (4, 2))
+    for i in range(0, h, 4):
+        for j in range(0, w, 4):
+            flags = splits[i // 4, j // 4]
+            for q in range(4 if flags else 1):
+                size = 2 if flags else 4
+                y, x = i + 2 * (q >> 1), j + 2 * (q & 1)
+                step = 1 if flags >> q & 1 and flags else size
+                for m in range(y, y + size, step):
+                    for n in range(x, x + size, step):
+                        vector = palette[rng.integers(4)] if rng.random() < 0.7 else rng.integers(-largest, largest + 1, 2)
+                        vectors[m : m + step, n : n + step] = vector
+    return motion.MotionField(vectors, splits)
+
+
+@check("motion", "sad")
+def sums(rng, level):
+    for number, size in enumerate((32, 16, 8)):
+        for low, high in ((0, 256), (250, 256)):
+            a = rng.integers(low, high, (size, size + 9), dtype=np.uint8)
+            b = (255 - a) if low else rng.integers(0, 256, a.shape, dtype=np.uint8)
+            want = np.abs(a[:, :size].astype(int) - b[:, :size]).sum()
+            compare(f"{size}x{size}", np.int64(_motion.sad(cpu.level(), number, a, np.ascontiguousarray(b))), np.int64(want))
+
+
+@check("motion", "search")
+def same_fields(rng, level):
+    for width, height, depth, effort in ((16, 16, 8, 1), (97, 65, 8, 2), (160, 96, 10, 1), (200, 120, 12, 0)):
+        current_y, reference_y = moving_planes(rng, width, height, depth)
+        previous = random_field(rng, *pack.blocks(width, height))
+        for before in (None, previous):
+            got = motion.search(current_y, reference_y, 25, depth=depth, previous=before, effort=effort)
+            motion.MotionField(got.vectors, got.splits)  # checks itself
+            with cpu.force("scalar"):
+                want = motion.search(current_y, reference_y, 25, depth=depth, previous=before, effort=effort)
+            compare(f"vectors of {width}x{height}", got.vectors, want.vectors)
+            compare(f"splits of {width}x{height}", got.splits, want.splits)
+
+
+@check("motion", "sections")
+def sections(rng, level):
+    for h, w, largest in ((4, 4, 5), (8, 20, 60), (12, 8, 2047), (16, 16, 0)):
+        field, previous = random_field(rng, h, w, largest), random_field(rng, h, w, 3)
+        copy = rng.random((h // 4, w // 4)) < 0.6
+        for flags in (None, copy):
+            for before in (None, previous):
+                arrays = field.vectors, field.splits, flags, None if before is None else before.vectors
+                data = motion.encode(field, flags, before)
+                assert data == reference.encode(*arrays), f"{h}x{w}: sections differ"
+                for kept in (data, data[: len(data) // 2].rstrip(b"\0"), data + b"\1"):
+                    compare_decoders(kept, h, w, before)
+
+
+def compare_decoders(data, h, w, before):
+    """Both give the same field or refuse the bytes."""
+    results = []
+    for decode, previous in ((motion.decode, before), (reference.decode, None if before is None else before.vectors)):
+        try:
+            results.append(decode(data, h, w, previous))
+        except motion.CorruptStreamError as error:
+            results.append(str(error))
+    got, want = results
+    if isinstance(want, str):
+        assert got == want, f"{got}, reference {want}"
+    else:
+        assert not isinstance(got, str), f"{got}, where the reference decodes"
+        compare("vectors", got[0].vectors, want[0])
+        compare("splits", got[0].splits, want[1])
+        assert (got[1] is None) == (want[2] is None)
+        if got[1] is not None:
+            compare("copy map", got[1], want[2])
+
+
+@bench("motion", "search 640x360")
+def search_speed(rng):
+    current_y, reference_y = moving_planes(rng, 640, 360)
+    return lambda: motion.search(current_y, reference_y, 30, depth=8), 640 * 360

@@ -1,0 +1,136 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Motion search and coding (csrc/motion). Arguments are checked in zvc69.core.motion."""
+from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t
+from libcpp cimport bool as cbool
+from libcpp.vector cimport vector
+
+
+cdef extern from "common/isa.h" namespace "zvc" nogil:
+    cdef enum class Isa(int):
+        pass
+
+cdef extern from "motion/field.h" namespace "zvc" nogil:
+    cdef cppclass Vector:
+        pass
+
+cdef extern from "motion/sad.h" namespace "zvc" nogil:
+    ctypedef uint32_t (*Sad)(const uint8_t*, ptrdiff_t, const uint8_t*, ptrdiff_t) noexcept
+    cdef struct SadKernels:
+        Sad sad[3]
+    const SadKernels& sad_kernels(Isa isa) noexcept
+
+cdef extern from "motion/search.h" namespace "zvc" nogil:
+    cdef struct LumaPlane:
+        const uint8_t* data
+        ptrdiff_t stride
+        int width, height, depth
+    cdef cppclass SearchJob:
+        LumaPlane current, reference
+        const Vector* previous
+        int effort
+        Vector* vectors
+        uint8_t* splits
+        # C++'s "lambda" is a Python keyword
+        int lambda_ "lambda"
+    void search_motion(Isa isa, const SearchJob& job) except +
+
+
+cdef extern from "motion/range_coder.h" namespace "zvc" nogil:
+    cdef cppclass Context:
+        uint16_t probability, count
+
+cdef extern from "<span>" namespace "std" nogil:
+    cdef cppclass Bytes "std::span<const std::uint8_t>":
+        Bytes(const uint8_t*, size_t)
+    cdef cppclass Contexts "std::span<const zvc::Context, zvc::kContexts>":
+        Contexts(const Context*, size_t)
+
+cdef extern from "motion/field_code.h" namespace "zvc" nogil:
+    const int kContexts
+    cdef cppclass FieldShape:
+        int h, w
+    cdef cppclass FieldArrays:
+        Vector* vectors
+        uint8_t* splits
+        uint8_t* copy
+    cdef enum class FieldStatus(int):
+        pass
+    vector[uint8_t] encode_field(FieldShape, const FieldArrays&, const Vector*, Contexts) except +
+    FieldStatus decode_field(FieldShape, Bytes, const Vector*, Contexts, const FieldArrays&, cbool&) except +
+
+
+cdef LumaPlane plane(const uint8_t[:, ::1] rows, int bytes):
+    cdef LumaPlane result
+    result.data = &rows[0, 0]
+    result.stride = rows.shape[1]
+    result.height = rows.shape[0]
+    result.width = rows.shape[1] // bytes
+    return result
+
+
+def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] reference, int depth, int rate, int effort,
+           const int16_t[:, :, ::1] previous, int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits):
+    """`current` and `reference`: bytes of the samples; `rate` is the job's lambda."""
+    cdef SearchJob job
+    job.current = plane(current, 1 + (depth > 8))
+    job.reference = plane(reference, 1 + (depth > 8))
+    job.current.depth = job.reference.depth = depth
+    job.previous = NULL
+    if previous is not None:
+        job.previous = <const Vector*>&previous[0, 0, 0]
+    job.lambda_, job.effort = rate, effort
+    job.vectors, job.splits = <Vector*>&vectors[0, 0, 0], &splits[0, 0]
+    with nogil:
+        search_motion(<Isa>level, job)
+
+
+def sad(int level, int size_level, const uint8_t[:, ::1] a, const uint8_t[:, ::1] b):
+    """Of the top left blocks of two arrays; for the tests."""
+    return sad_kernels(<Isa>level).sad[size_level](&a[0, 0], a.shape[1], &b[0, 0], b.shape[1])
+
+
+cdef FieldArrays field(int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy):
+    cdef FieldArrays arrays
+    arrays.vectors, arrays.splits = <Vector*>&vectors[0, 0, 0], &splits[0, 0]
+    arrays.copy = NULL
+    if copy is not None:
+        arrays.copy = &copy[0, 0]
+    return arrays
+
+
+def encode(const uint16_t[:, ::1] contexts, int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy,
+           const int16_t[:, :, ::1] previous):
+    cdef FieldShape shape
+    cdef FieldArrays arrays = field(vectors, splits, copy)
+    cdef const Vector* before = NULL
+    cdef vector[uint8_t] out
+    assert contexts.shape[0] == kContexts
+    shape.h, shape.w = vectors.shape[0], vectors.shape[1]
+    if previous is not None:
+        before = <const Vector*>&previous[0, 0, 0]
+    with nogil:
+        out = encode_field(shape, arrays, before, Contexts(<const Context*>&contexts[0, 0], kContexts))
+    return (<char*>out.data())[:out.size()] if out.size() else b""
+
+
+def decode(const uint16_t[:, ::1] contexts, const uint8_t[::1] data, const int16_t[:, :, ::1] previous,
+           int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy):
+    """Status, and whether there is a copy map."""
+    cdef FieldShape shape
+    cdef FieldArrays arrays = field(vectors, splits, copy)
+    cdef const Vector* before = NULL
+    cdef const uint8_t* first = NULL
+    cdef size_t size = data.shape[0]
+    cdef FieldStatus status
+    cdef cbool has_copy = False
+    assert contexts.shape[0] == kContexts
+    shape.h, shape.w = vectors.shape[0], vectors.shape[1]
+    if previous is not None:
+        before = <const Vector*>&previous[0, 0, 0]
+    if size:
+        first = &data[0]
+    with nogil:
+        status = decode_field(shape, Bytes(first, size), before, Contexts(<const Context*>&contexts[0, 0], kContexts),
+                              arrays, has_copy)
+    return <int>status, has_copy

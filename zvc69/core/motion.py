@@ -1,0 +1,197 @@
+"""Block motion: fields of quarter-pel vectors, their search, and their lossless coding together with the copy map."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zvc69.errors import CorruptStreamError
+
+from . import _motion, cpu
+from .motion_tables import CONTEXTS
+from .pack import DEPTHS, blocks
+from .warp import LARGEST_VECTOR, Planes, compensate
+
+EFFORTS = (0, 1, 2)
+SPLIT = 16
+"""Bit of a 32x32's split flags: in four 16x16; bit q of them (with this one only): quadrant q in four 8x8."""
+RATE_WEIGHT = 0.45
+"""Of a vector's bits against SAD / step. Measured: 0.9 and 1.5 lose 1 to 8 % (vectors predict more than they cost)."""
+
+_CONTEXTS = np.array([(256 * p, n) for _, values in CONTEXTS for p, n in values], np.uint16)
+_FAILURES = {1: "a vector of the motion section is out of range", 2: "the motion section does not end where it should"}
+
+
+class MotionField:
+    """Vectors of a picture's 8x8 luma blocks, on a quadtree of 32, 16 and 8.
+
+    vectors: (h, w, 2) int16, dx, dy in quarter luma pixels, at most 2047 in magnitude; h and w are multiples of 4, an
+    eighth of the padded picture. A block is predicted from the reference at its position plus (dx, dy) / 4.
+    splits: (h / 4, w / 4) uint8, one 32x32 each: 0 whole; bit 4 split into 16x16; bit q then: quadrant q (reading
+    order) into 8x8. All blocks of a leaf have one vector. Both are read-only copies.
+
+    Raises ValueError for arrays that do not fit that. Source: docs/FORMAT.md, Motion.
+
+    >>> vectors = np.zeros((4, 8, 2), np.int16)
+    >>> vectors[0, 5] = 3, -2
+    >>> field = MotionField.from_vectors(vectors)
+    >>> field.splits.tolist()
+    [[0, 17]]
+    >>> field.sizes[0].tolist()
+    [32, 32, 32, 32, 8, 8, 16, 16]
+    """
+
+    def __init__(self, vectors: NDArray[np.int16], splits: NDArray[np.uint8]) -> None:
+        h, w = _blocks(vectors)
+        if splits.dtype != np.uint8 or splits.shape != (h // 4, w // 4):
+            raise ValueError(f"splits must be uint8 of shape {(h // 4, w // 4)}, not {splits.dtype} of shape {splits.shape}")
+        if ((splits > 31) | ((splits > 0) & (splits < SPLIT))).any():
+            raise ValueError("splits hold flags that mean nothing")
+        self._take(vectors.copy(), splits.copy())
+        mask = self.sizes // 8 - 1
+        i, j = np.indices((h, w))
+        if (self.vectors != self.vectors[i & ~mask, j & ~mask]).any():
+            raise ValueError("a block of the splits has more than one vector")
+
+    def _take(self, vectors: NDArray[np.int16], splits: NDArray[np.uint8]) -> None:
+        self.vectors, self.splits = vectors, splits
+        vectors.flags.writeable = splits.flags.writeable = False
+
+    @classmethod
+    def _valid(cls, vectors: NDArray[np.int16], splits: NDArray[np.uint8]) -> MotionField:
+        """Around arrays of the kernels, which make no others."""
+        field = cls.__new__(cls)
+        field._take(vectors, splits)
+        return field
+
+    @classmethod
+    def zero(cls, h: int, w: int) -> MotionField:
+        """No motion, in blocks of 32."""
+        return cls(np.zeros((h, w, 2), np.int16), np.zeros((h // 4, w // 4), np.uint8))
+
+    @classmethod
+    def from_vectors(cls, vectors: NDArray[np.int16]) -> MotionField:
+        """The field of these vectors with the largest blocks that they allow."""
+        h, w = _blocks(vectors)
+        splits = np.zeros((h // 4, w // 4), np.uint8)
+        for q in range(4):
+            quadrant = vectors[2 * (q >> 1):, 2 * (q & 1):]
+            quarters = [quadrant[y::4, x::4] for y in (0, 1) for x in (0, 1)]
+            splits |= (1 << q) * np.any([(part != quarters[0]).any(axis=-1) for part in quarters[1:]], axis=0).astype(np.uint8)
+        corners = [vectors[y::4, x::4] for y in (0, 2) for x in (0, 2)]
+        split = (splits > 0) | np.any([(part != corners[0]).any(axis=-1) for part in corners[1:]], axis=0)
+        return cls(vectors, splits | SPLIT * split.astype(np.uint8))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(h, w) in blocks of 8."""
+        return self.splits.shape[0] * 4, self.splits.shape[1] * 4
+
+    @property
+    def sizes(self) -> NDArray[np.uint8]:
+        """Size of the block that each 8x8 belongs to: 8, 16 or 32, (h, w) uint8."""
+        h, w = self.shape
+        quadrant = 2 * (np.arange(h)[:, None] % 4 // 2) + np.arange(w) % 4 // 2
+        flags = self.splits.repeat(4, axis=0).repeat(4, axis=1)
+        return np.where(flags == 0, 32, np.where(flags >> quadrant & 1, 8, 16)).astype(np.uint8)
+
+    def warp(self, planes: Planes, depth: int, kernel: str = "bicubic", *, threads: int = 1) -> Planes:
+        """The picture that this field predicts from the reference `planes` (y, u, v): see `warp.compensate`."""
+        return compensate(*planes, self.vectors, depth, kernel, threads=threads)
+
+    def __eq__(self, other: object) -> bool:
+        return (isinstance(other, MotionField) and np.array_equal(self.vectors, other.vectors)
+                and np.array_equal(self.splits, other.splits))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<motion field of {self.shape[0]}x{self.shape[1]} blocks>"
+
+
+def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: int, previous: MotionField | None = None,
+           effort: int = 1) -> MotionField:
+    """Field that predicts the luma plane `current_y` from `reference_y` at the least SAD + 0.45 step(qp) bits.
+
+    Both planes are (height, width), uint8 at `depth` 8, uint16 at 10 and 12; `qp` is 0..63. `previous` is the field
+    of the frame before, a source of candidates (give the same one to `encode`). `effort` 0 is the fastest, 2 the most
+    thorough. The result is the same at every instruction set.
+
+    Method: vectors of 32x32 blocks at 1/4 size, then per block candidates of neighbours, the previous field and the
+    level above, diamond steps of whole pixels, squares of half and quarter pixels with the compensation's own filter;
+    quadtree from below. 10 and 12 bit planes are searched by their high 8 bits.
+
+    Raises ValueError for another depth, shape, dtype, qp or effort.
+    """
+    if depth not in DEPTHS:
+        raise ValueError(f"bit depth {depth} is not one of {DEPTHS}")
+    if not 0 <= qp <= 63 or effort not in EFFORTS:
+        raise ValueError(f"qp {qp} must be 0..63 and effort {effort} one of {EFFORTS}")
+    dtype = np.dtype(np.uint8 if depth == 8 else np.uint16)
+    for name, plane in (("current_y", current_y), ("reference_y", reference_y)):
+        if plane.ndim != 2 or 0 in plane.shape or plane.dtype != dtype or plane.shape != current_y.shape:
+            raise ValueError(f"{name} must be a {dtype} plane as large as the other, not {plane.dtype} of {plane.shape}")
+    h, w = blocks(current_y.shape[1], current_y.shape[0])
+    vectors, splits = np.empty((h, w, 2), np.int16), np.empty((h // 4, w // 4), np.uint8)
+    step = 2 * 2 ** (qp / 10.5)
+    _motion.search(cpu.level(), _bytes(current_y), _bytes(reference_y), depth, round(16 * RATE_WEIGHT * step), effort,
+                   _previous(previous, h, w), vectors, splits)
+    return MotionField._valid(vectors, splits)
+
+
+def encode(field: MotionField, copy: NDArray[np.bool_] | None = None, previous: MotionField | None = None) -> bytes:
+    """Motion section: `field` and, if given, the copy map, (h / 4, w / 4) bool, True where a 32x32 is copied.
+
+    `previous` is the field of the slot's frame before, or None; the decoder needs the same. A still picture takes
+    few bytes or none. Raises ValueError for other shapes. Source: docs/FORMAT.md, Motion.
+
+    >>> field = MotionField.zero(48, 80)
+    >>> data = encode(field, np.ones((12, 20), bool))
+    >>> len(data), decode(data, 48, 80)[0] == field
+    (0, True)
+    """
+    flags = None
+    if copy is not None:
+        if copy.dtype != np.bool_ or copy.shape != field.splits.shape:
+            raise ValueError(f"copy must be bool of shape {field.splits.shape}, not {copy.dtype} of shape {copy.shape}")
+        flags = copy.astype(np.uint8, order="C")
+    return _motion.encode(_CONTEXTS, field.vectors.copy(), field.splits.copy(), flags, _previous(previous, *field.shape))
+
+
+def decode(data: bytes | bytearray | memoryview, h: int, w: int, previous: MotionField | None = None,
+           ) -> tuple[MotionField, NDArray[np.bool_] | None]:
+    """Field and copy map (None if there is none) of a motion section of a picture of `h` x `w` blocks.
+
+    Hostile bytes raise `zvc69.errors.CorruptStreamError` or decode to another field; time and memory depend on the
+    picture alone. Raises ValueError for sizes that are no multiples of 4 and a `previous` of another shape.
+    """
+    if h < 4 or w < 4 or h % 4 or w % 4:
+        raise ValueError(f"{h}x{w} blocks; both must be multiples of 4")
+    vectors, splits = np.zeros((h, w, 2), np.int16), np.zeros((h // 4, w // 4), np.uint8)
+    copy = np.zeros(splits.shape, np.uint8)
+    status, has_copy = _motion.decode(_CONTEXTS, np.frombuffer(data, np.uint8), _previous(previous, h, w), vectors, splits, copy)
+    if status:
+        raise CorruptStreamError(_FAILURES[status])
+    return MotionField._valid(vectors, splits), copy.astype(bool) if has_copy else None
+
+
+def _blocks(vectors: NDArray[np.int16]) -> tuple[int, int]:
+    shape = vectors.shape
+    if vectors.dtype != np.int16 or vectors.ndim != 3 or shape[2] != 2 or 0 in shape or shape[0] % 4 or shape[1] % 4:
+        raise ValueError(f"vectors must be int16 (h, w, 2) with multiples of 4, not {vectors.dtype} of shape {shape}")
+    if vectors.min() < -LARGEST_VECTOR or vectors.max() > LARGEST_VECTOR:
+        raise ValueError(f"vectors go beyond {LARGEST_VECTOR} quarter pixels")
+    return shape[0], shape[1]
+
+
+def _previous(field: MotionField | None, h: int, w: int) -> NDArray[np.int16] | None:
+    if field is None:
+        return None
+    if field.shape != (h, w):
+        raise ValueError(f"the previous field has {field.shape} blocks, this one {(h, w)}")
+    return field.vectors
+
+
+def _bytes(plane: np.ndarray) -> NDArray[Any]:
+    return np.ascontiguousarray(plane).view(np.uint8)
