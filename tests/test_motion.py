@@ -65,12 +65,13 @@ def test_damaged_sections_give_an_error_or_a_valid_field(seed, at, flip):
 
 
 def test_a_still_copied_picture_costs_next_to_nothing():
-    for h, w in ((4, 4), (48, 80), (136, 240), (8192 // 8, 8192 // 8)):
+    for h, w in ((4, 4), (48, 80), (136, 240), (1024, 1024)):
         copied = np.ones((h // 4, w // 4), bool)
-        assert len(motion.encode(MotionField.zero(h, w), copied)) <= 1
+        assert motion.encode(MotionField.zero(h, w), copied) == b""
         assert len(motion.encode(MotionField.zero(h, w))) <= 3
         copied[h // 8, w // 8] = False
-        assert len(motion.encode(MotionField.zero(h, w), copied)) <= 12
+        # One of 65,536 blocks: that many answers of the least cost, 1/1000 bit, are not free.
+        assert len(motion.encode(MotionField.zero(h, w), copied)) <= (5 if h < 1000 else 20)
 
 
 def test_a_field_like_the_previous_one_costs_little():
