@@ -7,7 +7,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("zvc69", "numpy", "av", "onnxruntime", "openvino", "constriction")
+import zvc69
+
+PACKAGES = ("numpy", "av", "onnxruntime", "openvino", "constriction")
 
 
 def cpu_name() -> str:
@@ -22,7 +24,7 @@ def cpu_name() -> str:
 
 def environment(command: str) -> dict:
     """Command, date, versions and CPU, to stand at the head of a result file."""
-    packages = {}
+    packages = {"zvc69": zvc69.__version__}
     for name in PACKAGES:
         try:
             packages[name] = version(name)

@@ -48,7 +48,7 @@ def run(model, phase, minutes, data, out, resume, threads, rate, max_steps) -> N
 @click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True, help="Folder of training pictures: symbols are counted on them.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Model folder to write, e.g. models/lite.")
 @click.option("--batches", type=int, default=96, show_default=True, help="Batches of 16 crops to count symbols on.")
-@click.option("--quality-qp", nargs=4, type=click.IntRange(0, 63), default=(49, 38, 29, 18), show_default=True, help="QP of low, medium, high, very-high.")
+@click.option("--quality-qp", nargs=4, type=click.IntRange(0, 63), default=(52, 41, 31, 19), show_default=True, help="QP of low, medium, high, very-high.")
 @click.option("--inter", is_flag=True, help="With the graphs of P and B frames.")
 def export(resume, data, out, batches, quality_qp, inter) -> None:
     """Write a model folder and prove that PyTorch, ONNX Runtime and the integer network agree."""

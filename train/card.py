@@ -27,7 +27,7 @@ def card(folder: Path, manifests: list[Path], rd: Path | None) -> str:
              "## Training", "", f"{manifest['training']['seconds'] / 3600:.2f} hours on two CPU cores in all, {manifest['training']['steps']} steps. "
              "Phases as in docs/TRAINING.md:", "", "| phase | minutes | steps | crops | crop size | step size |", "|---|---|---|---|---|---|"]
     lines += [f"| {h['phase']} | {h['minutes']:.0f} | {h['steps']} | {h['crops']} | {h['crop']} | {h['rate']:g} |" for h in manifest["training"]["history"]]
-    if "origin" in manifest["training"]:
+    if manifest["training"].get("origin"):
         lines += ["", manifest["training"]["origin"]]
     lines += ["", "## Data", ""] + _data(manifests)
     if rd:

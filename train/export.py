@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -58,12 +59,12 @@ def integer_arrays(network: Network, counts: Counts) -> dict[str, np.ndarray]:
     return arrays
 
 
-def write_model(network: Network, counts: Counts, folder: Path, *, quality_qp: dict[str, int], training: dict) -> None:
-    """Write the released folder. The manifest comes last: without it there is no model."""
+def write_model(network: Network, counts: Counts, folder: Path, *, quality_qp: dict[str, int], training: dict, inter: bool = False) -> None:
+    """Write the released folder, with graphs of P and B frames if `inter`. The manifest comes last: without it there is no model."""
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {}
-    for graph in (analysis_graph, refine_graph, decode_graph, synthesis_graph):
-        model = graph(network, False)
+    for graph, slots in product((analysis_graph, refine_graph, decode_graph, synthesis_graph), (False, True) if inter else (False,)):
+        model = graph(network, slots)
         files[f"{model.graph.name}.onnx"] = model.SerializeToString()
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **integer_arrays(network, counts))

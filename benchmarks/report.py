@@ -1,0 +1,76 @@
+"""Writes docs/BENCHMARKS.md from the JSON files under benchmarks/results.
+
+    python -m benchmarks.report
+"""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parents[1] / "docs" / "BENCHMARKS.md"
+
+
+def load(name: str) -> dict:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def heading(title: str, result: dict) -> list[str]:
+    versions = ", ".join(f"{k} {v}" for k, v in result["packages"].items())
+    return ["", f"## {title}", "", f"`{result['command']}`, {result['date']}, {result['cpu']}, Python {result['python']}, {versions}.", ""]
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    return ["| " + " | ".join(r) + " |" for r in [head, ["---"] * len(head), *rows]]
+
+
+def intra(name: str, title: str) -> list[str]:
+    rd = load(name)
+    codecs = list(rd["mean"])
+    lines = heading(title, rd) + [
+        f"Means over {len(rd['curves'])} pictures. Bytes of the packet; peers likewise without the parameter sets that a container stores once. "
+        "x264 and x265 at preset medium and constant quantiser (their best PSNR), JPEG with optimised Huffman tables, WebP at method 6.", ""]
+    count = max(len(p) for p in rd["mean"].values())
+    rows = [[f"{p[i]['bpp']:.3f} / {p[i]['psnr']:.2f}" if i < len(p) else "" for p in rd["mean"].values()] for i in range(count)]
+    lines += table([f"{c}: bpp / dB" for c in codecs], rows) + [""]
+    pictures = list(next(iter(rd["bd_rate"].values()))["pictures"])
+    rows = [[peer, f"{r['mean']:+.1f} %", *(f"{r['pictures'][p]:+.0f}" for p in pictures)] for peer, r in rd["bd_rate"].items()]
+    return lines + table(["BD-rate of lite against", "mean", *pictures], rows)
+
+
+def speed() -> list[str]:
+    result = load("speed")
+    lines = heading("Where the time goes", result) + [f"{result['size']}, {result['frames']} frames, model {result['model']}, {result['cores']} cores.", ""]
+    rows = []
+    for what in ("encode", "decode"):
+        r = result[what]
+        stages = ", ".join(f"{k} {v:.1f}" for k, v in r["stages_ms"].items())
+        rows.append([what, f"{r['ms_per_frame']:.1f}", f"{r['fps']:.1f}", stages, f"{r['outside']['of_stages']:.1%} / {r['outside']['of_wall']:.1%}", f"{r['peak_rss_mb']:.0f}"])
+    return lines + table(["", "ms a frame", "fps", "stages, ms", "outside the networks: of stages / of wall time", "peak memory, MB"], rows)
+
+
+def entropy() -> list[str]:
+    result = load("entropy")
+    levels = sorted({k.split(" ", 1)[1] for c in result["cases"].values() for k in c["times_faster"]}, key=["scalar", "avx2", "avx512"].index)
+    rows = [[name, *(f"{c['times_faster'][f'encode {level}']:.1f} / {c['times_faster'][f'decode {level}']:.1f}" for level in levels)]
+            for name, c in result["cases"].items()]
+    return heading("Entropy coder against constriction", result) + ["Times faster than constriction's QuantizedGaussian on the same symbols and sigmas, encode / decode; "
+                                                                     f"{result['method']}.", ""] + table(["case", *levels], rows)
+
+
+def kernels() -> list[str]:
+    result = load("core")
+    rows = [[name, *(f"{c['times_faster_than_scalar'].get(level, 0):.2f}" for level in ("avx2", "avx512"))] for name, c in result["cases"].items()]
+    return heading("Kernels against their scalar form", result) + [f"{result['method']}.", ""] + table(["kernel", "AVX2", "AVX-512"], rows)
+
+
+def main() -> None:
+    lines = ["# Benchmarks", "", "Made by `python -m benchmarks.report` from the files under `benchmarks/results`. Speeds are ratios within one run; "
+             "the machine had two cores and other work."]
+    lines += intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
+    lines += speed() + entropy() + kernels()
+    PAGE.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
