@@ -89,8 +89,13 @@ def test_bytes_left_over_and_trailing_zeros_are_corrupt():
 
 
 def test_vectors_out_of_range_are_corrupt():
-    # Bytes of ones: the least likely answer everywhere, hence long differences.
+    # Bytes of ones: the less likely answer everywhere, hence long differences.
     with pytest.raises(CorruptStreamError, match="out of range"):
+        motion.decode(b"\xff\xff\xff\xfe" + b"\xff" * 400, 32, 32)
+
+
+def test_a_code_as_large_as_the_range_is_corrupt():
+    with pytest.raises(CorruptStreamError, match="never written"):
         motion.decode(b"\xff" * 400, 32, 32)
 
 

@@ -148,6 +148,7 @@ std::vector<std::uint8_t> encode_field(FieldShape shape, const FieldArrays& arra
 FieldStatus decode_field(FieldShape shape, std::span<const std::uint8_t> data, const Vector* previous,
                          std::span<const Context, kContexts> contexts, const FieldArrays& arrays, bool& has_copy) {
     RangeDecoder coder(data);
+    if (!coder.starts()) return FieldStatus::kStart;
     if (!FieldCoder<RangeDecoder>(coder, shape, arrays, previous, contexts).run(has_copy)) return FieldStatus::kVector;
     return coder.closed() ? FieldStatus::kOk : FieldStatus::kLeftOver;
 }

@@ -23,14 +23,14 @@ struct FieldArrays {
     std::uint8_t* copy;    // (h / 4, w / 4), 0 or 1
 };
 
-enum class FieldStatus : int { kOk, kVector, kLeftOver };
+enum class FieldStatus : int { kOk, kVector, kLeftOver, kStart };
 
 // `contexts`: as a section begins. Vectors are within kLargestVector and equal inside each leaf of the splits;
 // arrays.copy may be null. The arrays are written too, with what they hold.
 std::vector<std::uint8_t> encode_field(FieldShape shape, const FieldArrays& arrays, const Vector* previous,
                                        std::span<const Context, kContexts> contexts);
 
-// Fills all arrays, whatever the bytes are; has_copy says whether there is a copy map.
+// The arrays come zeroed; what they hold after a failure means nothing. has_copy says whether there is a copy map.
 FieldStatus decode_field(FieldShape shape, std::span<const std::uint8_t> data, const Vector* previous,
                          std::span<const Context, kContexts> contexts, const FieldArrays& arrays, bool& has_copy);
 

@@ -101,6 +101,9 @@ public:
         for (int n = 0; n < 4; ++n) shift();
     }
 
+    // The code lies below the range, always, if it does at the start: nothing overflows.
+    bool starts() const { return code_ < range_; }
+
     bool bit(Context& context, bool) {
         const bool answer = decode(coding_probability(context));
         adapt(context, answer);

@@ -20,7 +20,12 @@ RATE_WEIGHT = 0.45
 """Of a vector's bits against SAD / step. Measured: 0.9 and 1.5 lose 1 to 8 % (vectors predict more than they cost)."""
 
 _CONTEXTS = np.array([(256 * p, n) for _, values in CONTEXTS for p, n in values], np.uint16)
-_FAILURES = {1: "a vector of the motion section is out of range", 2: "the motion section does not end where it should"}
+# By FieldStatus (csrc/motion/field_code.h).
+_FAILURES = {
+    1: "a vector of the motion section is out of range",
+    2: "the motion section does not end where it should",
+    3: "the motion section begins with a code that is never written",
+}
 
 
 class MotionField:

@@ -64,12 +64,12 @@ class RangeEncoder:
 
 class RangeDecoder:
     def __init__(self, data: bytes) -> None:
-        if data and data[-1] == 0:
-            raise CorruptStreamError("the motion section ends with a zero byte")
         self.contexts = Contexts()
         self.data, self.at, self.range, self.code = data, 0, 0xFFFFFFFF, 0
         for _ in range(4):
             self.shift()
+        if self.code == self.range:
+            raise CorruptStreamError("the motion section begins with a code that is never written")
 
     def shift(self) -> None:
         self.code = self.code << 8 | (self.data[self.at] if self.at < len(self.data) else 0)
@@ -89,8 +89,8 @@ class RangeDecoder:
         return value
 
     def finish(self) -> None:
-        if self.at < len(self.data):
-            raise CorruptStreamError("bytes of the motion section are left over")
+        if self.at < len(self.data) or self.data[-1:] == b"\0":
+            raise CorruptStreamError("the motion section does not end where it should")
 
 
 def context_start(name: str) -> int:
