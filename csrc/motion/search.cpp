@@ -13,11 +13,11 @@ using Cost = std::uint32_t;
 constexpr Cost kNoCost = 0xFFFFFFFF;
 
 struct Effort {
-    int window;      // of the coarse level, +- its samples
+    int window, stride;        // of the coarse level, in its samples: +-window, every stride-th
     int whole_steps[kLevels];  // rounds at whole pixels
-    int fine_rounds;  // at halves and at quarters
+    int fine_rounds;           // at halves and at quarters
 };
-constexpr Effort kEfforts[] = {{4, {6, 2, 1}, 1}, {10, {16, 8, 4}, 2}, {24, {32, 16, 16}, 8}};
+constexpr Effort kEfforts[] = {{8, 2, {6, 2, 1}, 1}, {24, 2, {24, 12, 8}, 4}, {24, 1, {32, 16, 16}, 8}};
 
 constexpr int kCoarseBorder = 24;
 
@@ -71,8 +71,8 @@ private:
         if (i > 0) consider(vectors_[(i - 1) * columns_ + j].x, vectors_[(i - 1) * columns_ + j].y);
         if (i > 0 && j + 1 < columns_)
             consider(vectors_[(i - 1) * columns_ + j + 1].x, vectors_[(i - 1) * columns_ + j + 1].y);
-        for (int dy = -effort_.window; dy <= effort_.window; ++dy)
-            for (int dx = -effort_.window; dx <= effort_.window; ++dx) consider(dx, dy);
+        for (int dy = -effort_.window; dy <= effort_.window; dy += effort_.stride)
+            for (int dx = -effort_.window; dx <= effort_.window; dx += effort_.stride) consider(dx, dy);
         for (bool moved = true; moved;) {
             const Vector centre = best.vector;
             moved = false;
@@ -116,6 +116,7 @@ private:
               rate_(all.grid_, all.job_.previous, all.w_, i, j, level) {
             for (int n = 0; n < rate_.candidates().count; ++n) consider(rate_.candidates().vector[n]);
             consider(rate_.predicted());
+            consider({});  // always within reach: every block has a vector
         }
 
         const Found& best() const { return best_; }
