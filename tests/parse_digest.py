@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zvc69.bitstream import Payload, StreamReader
-from zvc69.codec.latents import read_latents
+from zvc69.codec.latents import Conditions, read_latents
 from zvc69.core import cpu
 from zvc69.model import Model
 
@@ -32,7 +32,7 @@ def digests(path: Path, model: Model) -> list[dict[str, str]]:
     with StreamReader(path) as reader:
         for packet in reader:
             payload = Payload.unpack(packet.payload, packet.type)
-            z, sigma = read_latents(model, packet.header.qp, reader.header.width, reader.header.height, payload)
+            z, sigma = read_latents(model, reader.header.width, reader.header.height, Conditions(packet.header.qp), payload.lanes, payload.substreams)
             arrays = {"z": z.astype("<i2"), "r": sigma.residual().astype("<i2"), "index": sigma.state()[1] // INDEX_CODE}
             found.append({name: hashlib.sha256(np.ascontiguousarray(a)).hexdigest() for name, a in arrays.items()})
     return found

@@ -150,6 +150,7 @@ class Network(nn.Module):
         if copy is not None:
             keep_z = 1 - copy.float()
             keep = keep_z.repeat_interleave(4, 2).repeat_interleave(4, 3)
+        z_index = self.sigma.z_indices(state, qp) if state is not None else None
         with torch.autocast(picture.device.type, dtype=torch.bfloat16, enabled=half):
             a, ctx = self.slots(slot_a, slot_b)
             y = self.analyse(x, a, ctx, qp)
@@ -157,9 +158,10 @@ class Network(nn.Module):
             z_hat = RoundSTE.apply(z).clamp(-Z_LIMIT, Z_LIMIT)
             if keep_z is not None:
                 z_hat = z_hat * keep_z
+            if rd and z_index is not None:
+                z_hat = z_hat * (z_index >= skip_below)
             hm = self.hyper_synthesise(z_hat)
             mean1 = self.mean_1(hm, ctx)
-        z_index = self.sigma.z_indices(state, qp) if state is not None else None
         z_bits = gaussian_bits(z_hat if rate == "coded" else z + torch.rand_like(z) - 0.5, z_index, at_qp(self.z_sigma, qp))
         if keep_z is not None:
             z_bits = z_bits * keep_z

@@ -224,12 +224,17 @@ class Stages:
 
 
 def analysis_graph(network: Network, slots: bool) -> onnx.ModelProto:
-    """picture [, slot_a, slot_b], qp -> y, z (rounded), mean_1, features [, context]."""
+    """picture [, slot_a, slot_b, keep], qp -> y, z (rounded), mean_1, features [, context].
+
+    keep: 1 where z is coded, 0 in copied blocks and where its index says skip.
+    """
     g, s = Graph("analyse_inter" if slots else "analyse_intra"), Stages(network, slots)
     picture, qp = g.input("picture", CHANNELS), g.input("qp", None)
     a, ctx = s.context(g)
     y = s.analyse(g, picture, a, ctx, qp)
     z = s.hyper_analyse(g, y, ctx)
+    if slots:
+        z = g.node("Mul", [z, g.input("keep", HYPER, "z")], "hyper.kept")
     hm = s.hyper_synthesise(g, z)
     g.output(y, "y", CHANNELS)
     g.output(z, "z", HYPER, "z")

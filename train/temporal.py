@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from .config import DISTORTION, MAX_QP
+from zvc69.codec.copying import CHROMA_WEIGHT, FIRST_BIT_COST
+
+from .config import DISTORTION, LEVELS, MAX_QP
 from .layers import step_size
 from .network import Network
 from .rate import lagrangian
@@ -19,7 +21,7 @@ I_WEIGHT = 0.5               # I frames cost most of the bits of a short chain; 
 I_OFFSET = -5
 OFFSETS = (-4, 2, 0, 2)      # hierarchical QP, by frame number modulo 4
 COPY_SHARE = 0.6             # of the crops have copy blocks
-COPY_BITS = (1.0, 12.0)      # a block is copied if that costs less than a threshold drawn from here
+COPY_BITS = (1.0, 12.0)      # a block is copied if coding it gains less than a threshold drawn from here
 RESET_SHARE = 0.1            # of the P frames start from the blank sigma state
 
 
@@ -28,12 +30,16 @@ def frame_qp(base: torch.Tensor, t: int) -> torch.Tensor:
     return (base + (OFFSETS[t % 4] if t else I_OFFSET)).clamp(0, MAX_QP)
 
 
-def copy_map(prediction: torch.Tensor, picture: torch.Tensor, qp: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
-    """(N, 1, h/4, w/4) bool: 32x32 blocks where copying costs less than `bits` (N,) in distortion."""
-    e = (prediction - picture) ** 2
-    sse = e[:, :64].sum(1, keepdim=True) + e[:, 64:].sum(1, keepdim=True) * (2 / 3)
-    block = F.avg_pool2d(sse, 4) * 16
-    return block * (DISTORTION / step_size(qp) ** 2)[:, None, None, None] < bits[:, None, None, None]
+def copy_map(difference: torch.Tensor, qp: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
+    """(N, 1, h/4, w/4) bool: 32x32 blocks where coding gains less than `bits` (N,), as zvc69.codec.copying judges it.
+
+    difference: DCT of picture - prediction, (N, 96, h, w) in 8-bit levels.
+    """
+    weight = torch.ones(96, 1, 1)
+    weight[64:] = CHROMA_WEIGHT ** 0.5
+    c = difference.abs() * weight / step_size(qp)[:, None, None, None]
+    gain = (DISTORTION * c * c - (FIRST_BIT_COST + DISTORTION / 12) - 2 * torch.log2(1 + c)).clamp(min=0)
+    return F.avg_pool2d(gain.sum(1, keepdim=True), 4) * 16 < bits[:, None, None, None]
 
 
 def sequence_step(network: Network, sequence: Sequence, base_qp: torch.Tensor, generator: torch.Generator, **how) -> torch.Tensor:
@@ -56,7 +62,8 @@ def sequence_step(network: Network, sequence: Sequence, base_qp: torch.Tensor, g
             older = slot if torch.rand((), generator=generator) < 0.5 else reconstruction
             reset = torch.rand((), generator=generator) < RESET_SHARE
             fetched = None if reset else fetch_state(state, field)
-            out = network(picture, qp, slot, older, fetched, copy_map(slot, picture, qp, thresholds), **how)
+            copy = copy_map(network.transform(picture) * LEVELS - network.transform(slot) * LEVELS, qp, thresholds)
+            out = network(picture, qp, slot, older, fetched, copy, **how)
         j, bpp, luma, _ = lagrangian(out, picture, qp)
         (j.mean() * (I_WEIGHT if t == 0 else 1.0) / frames).backward()
         stats += torch.stack([j.mean(), bpp.mean(), luma.mean()]).detach() / frames

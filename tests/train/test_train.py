@@ -160,6 +160,20 @@ def test_torch_compensation_is_that_of_the_codec():
     assert difference.mean() < 0.5 and difference.max() < 5     # integer taps of 1/64 on edges of full contrast
 
 
+def test_copied_blocks_are_chosen_as_the_encoder_does():
+    from train.temporal import copy_map
+    from zvc69.codec.copying import COPY_BITS, choose_copies
+    torch.manual_seed(0)
+    picture = smooth_picture(1, 128)
+    prediction = picture + torch.randn(picture.shape) * torch.linspace(0, 4, 16) ** 2
+    network = Network(TINY)
+    difference = torch.nn.functional.conv2d(picture - prediction, network.dct[:, :, None, None])
+    for qp in (24, 34):
+        ours = copy_map(difference, torch.tensor([qp]), torch.tensor([COPY_BITS]))[0, 0].numpy()
+        assert np.array_equal(ours, choose_copies(picture[0].numpy(), prediction[0].numpy(), qp))
+        assert 0 < ours.mean() < 1
+
+
 def test_released_folder_resumes_with_the_same_weights(stills, tmp_path):
     network = randomised(TINY)
     counts = count_symbols(network, Crops([stills], 64, seed=0), batches=1, batch=1)
@@ -184,7 +198,7 @@ def test_slots_graphs_agree_with_pytorch():
 
     with torch.no_grad():
         out = network(picture, qp, a, b, torch.zeros(1, 192, 8, 8), rate="coded", half=False)
-    y, z, mean_1, features, context = run(analysis_graph, picture=picture, slot_a=a, slot_b=b, qp=qp)
+    y, z, mean_1, features, context = run(analysis_graph, picture=picture, slot_a=a, slot_b=b, keep=torch.ones(1, 48, 2, 2), qp=qp)
     assert np.array_equal(z, out.z.numpy())
     decoded, = run(decode_graph, z=out.z, r=out.r, slot_a=a, slot_b=b, qp=qp)
     assert np.abs(decoded - out.picture.numpy()).max() < 0.05

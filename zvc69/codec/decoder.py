@@ -5,14 +5,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from ..bitstream import FileHeader, FrameType, Packet, PacketParser, Payload
+from ..bitstream import FileHeader, Packet, PacketParser
 from ..config import MAX_PIXELS
 from ..core.pack import unpack
-from ..errors import StreamError, UnsupportedVersionError, WrongModelError
+from ..errors import StreamError, WrongModelError
 from ..media import Frame
 from ..model import Backend, Model, create_backend, model_for_hash
 from ..profiler import Profiler
-from .latents import Symbols, parse_latents
+from .parser import FrameParser, Parsed
+from .references import PictureBuffer
+from .temporal import Planes, copy_blocks, slots_of
 
 AHEAD = 3
 """Frames that are parsed before the networks need them."""
@@ -41,8 +43,9 @@ class Decoder:
         if (manifest.latent_channels, manifest.hyper_channels) != (self.header.latent_channels, self.header.hyper_channels):
             raise WrongModelError("the header's channel counts are not those of its model")
         self._backend: Backend = create_backend(backend, self._model, threads)
-        self._parser = PacketParser(self.header)
+        self._packets = PacketParser(self.header)
         self._profiler = profiler or Profiler()
+        self._chain = _Chain(self)
 
     @property
     def backend(self) -> str:
@@ -52,73 +55,93 @@ class Decoder:
     def decode(self, packet: Packet | bytes) -> list[Frame]:
         """Frames that this packet completes, in order of presentation.
 
-        Raises CorruptStreamError (TruncatedStreamError) for a damaged packet; the decoder goes on with the next keyframe.
+        Raises CorruptStreamError (TruncatedStreamError) for a damaged packet, and for frames that refer to it; the decoder goes on
+        with the next keyframe.
         """
         if not isinstance(packet, Packet):
-            packet = self._parser.parse(packet)
-        return [self._reconstruct(packet, self.parse(packet))]
+            packet = self._packets.parse(packet)
+        return [self._chain.reconstruct(packet, self._chain.parse(packet))]
+
+    def parse(self, packet: Packet) -> Parsed:
+        """A packet's symbols and motion, in coding order like `decode`, without running the networks."""
+        return self._chain.parse(packet)
 
     def flush(self) -> list[Frame]:
         """Frames that are still held back, at the end of the stream."""
         return []
 
-    def decode_all(self, packets: Iterable[Packet], *, on_error: Callable[[Packet, StreamError], None] | None = None) -> Iterator[Frame]:
-        """Frames of `packets`, parsed up to three packets ahead on a thread of its own.
+    def decode_all(self, packets: Iterable[Packet], *, first: int = 0,
+                   on_error: Callable[[Packet, StreamError], None] | None = None) -> Iterator[Frame]:
+        """Frames of `packets`, which begin at a keyframe, parsed up to three packets ahead on a thread of its own.
 
+        Independent of `decode` and of other calls. first: packets of lower number are decoded, but their frames not given.
         on_error: told of a packet that cannot be parsed, which is then left out; without it the error is raised, after the frames
         of the packets before. So is an error that iterating `packets` raises.
         """
-        pending: deque[tuple[Packet | None, Future[Symbols]]] = deque()
+        chain, pending = _Chain(self), deque[tuple[Packet | None, Future[Parsed]]]()
         with ThreadPoolExecutor(1, "zvc69-parse") as parser:
+
+            def finished() -> Iterator[Frame]:
+                packet, future = pending.popleft()
+                try:
+                    frame = chain.reconstruct(packet, future.result())
+                except StreamError as error:
+                    if packet is None or on_error is None:
+                        raise
+                    on_error(packet, error)
+                    return
+                if packet.number >= first:
+                    yield frame
+
             try:
-                for entry in self._parse_ahead(packets, parser):
+                for entry in _parse_ahead(packets, chain, parser):
                     pending.append(entry)
                     if len(pending) > AHEAD:
-                        yield from self._finished(*pending.popleft(), on_error)
+                        yield from finished()
                 while pending:
-                    yield from self._finished(*pending.popleft(), on_error)
+                    yield from finished()
             finally:
                 for _, future in pending:
                     future.cancel()
 
-    def _parse_ahead(self, packets: Iterable[Packet], parser: ThreadPoolExecutor) -> Iterator[tuple[Packet | None, Future[Symbols]]]:
-        """Packets and their symbols to come; an error of the stream stands, without packet, where it came."""
-        try:
-            for packet in packets:
-                yield packet, parser.submit(self.parse, packet)
-        except StreamError as error:
-            broken: Future[Symbols] = Future()
-            broken.set_exception(error)
-            yield None, broken
 
-    def _finished(self, packet: Packet | None, future: Future[Symbols],
-                  on_error: Callable[[Packet, StreamError], None] | None) -> Iterator[Frame]:
-        try:
-            symbols = future.result()
-        except StreamError as error:
-            if packet is None or on_error is None:
-                raise
-            on_error(packet, error)
-            return
-        yield self._reconstruct(packet, symbols)
+def _parse_ahead(packets: Iterable[Packet], chain: _Chain, parser: ThreadPoolExecutor) -> Iterator[tuple[Packet | None, Future[Parsed]]]:
+    """Packets and their symbols to come; an error of the stream stands, without packet, where it came."""
+    try:
+        for packet in packets:
+            yield packet, parser.submit(chain.parse, packet)
+    except StreamError as error:
+        broken: Future[Parsed] = Future()
+        broken.set_exception(error)
+        yield None, broken
 
-    def parse(self, packet: Packet) -> Symbols:
-        """A packet's symbols: no float and no other frame is needed, so any thread may run ahead with it.
 
-        Raises CorruptStreamError, or UnsupportedVersionError for a type of frame that is not known yet.
-        """
-        if packet.type != FrameType.I:
-            raise UnsupportedVersionError(f"{packet.type.name} frames are not defined in this format version", offset=packet.offset, frame=packet.number)
-        try:
-            with self._profiler.stage("parse"):
-                payload = Payload.unpack(packet.payload, packet.type)
-                return parse_latents(self._model, packet.header.qp, self.header.width, self.header.height, payload)
-        except StreamError as error:
-            raise type(error)(error.message, offset=packet.offset, frame=packet.number) from error
+class _Chain:
+    """One run through a stream: the frames that later ones refer to. `parse` and `reconstruct` may be on a thread each."""
 
-    def _reconstruct(self, packet: Packet, symbols: Symbols) -> Frame:
-        header = self.header
+    def __init__(self, decoder: Decoder) -> None:
+        self._header, self._backend, self._profiler = decoder.header, decoder._backend, decoder._profiler
+        self._parser = FrameParser(decoder._model, decoder.header)
+        self._pictures: PictureBuffer[Planes] = PictureBuffer()
+
+    def parse(self, packet: Packet) -> Parsed:
+        with self._profiler.stage("parse"):
+            return self._parser.parse(packet)
+
+    def reconstruct(self, packet: Packet, parsed: Parsed) -> Frame:
+        header, symbols, slots = self._header, parsed.symbols, None
+        if parsed.field is not None:
+            with self._profiler.stage("compensate"):
+                prediction = parsed.field.warp(self._pictures.get(packet.header.slot_a), header.bit_depth)
+                slots = slots_of(prediction, header.bit_depth)
         with self._profiler.stage("networks"):
-            packed = self._backend.decode(symbols.z, symbols.r, symbols.qp)
+            packed = self._backend.decode(symbols.z, symbols.r, symbols.qp, slots)
         with self._profiler.stage("unpack"):
-            return Frame(*unpack(packed, header.width, header.height, header.bit_depth), depth=header.bit_depth, pts=packet.pts)
+            planes = unpack(packed, header.width, header.height, header.bit_depth)
+            if slots is not None:
+                planes = copy_blocks(planes, prediction, parsed.copy)
+        self._pictures.follow(packet.header, planes)
+        if header.gop != 1:
+            for plane in planes:     # later frames are predicted from them
+                plane.flags.writeable = False
+        return Frame(*planes, depth=header.bit_depth, pts=packet.pts)

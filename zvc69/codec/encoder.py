@@ -8,16 +8,16 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream import KEYFRAME, FileHeader, FrameHeader, FrameType, Packet, PacketMaker
+from ..bitstream import KEYFRAME, FileHeader, FrameHeader, FrameType, Packet, PacketMaker, reference_flags
 from ..config import MAX_QP, Quality
-from ..core.pack import pack
-from ..core.quantise import quantise
 from ..errors import ConfigError
 from ..media import Frame
 from ..media.source import fitted_rate
 from ..model import Backend, Model, create_backend, load_model
 from ..profiler import Profiler
-from .latents import code_latents
+from .frame_coder import FrameCoder, Reference
+from .gop import GopPlanner
+from .references import PictureBuffer
 
 
 class Encoder:
@@ -27,7 +27,7 @@ class Encoder:
     fps             frames a second: int, float or Fraction
     quality         a `Quality` or its name; or
     qp              0..63 exactly, higher is smaller (one step is about 6 % of the bits); default Quality.MEDIUM
-    gop             largest distance of keyframes; this release codes every frame as a keyframe: 1
+    gop             largest distance of keyframes, 0 = the first frame only; with a model of keyframes alone: 1
     backend         "auto", "cpu" (ONNX Runtime) or "openvino"
     model           name of an installed model, or a folder
     depth           bits per sample: 8, 10 or 12
@@ -49,8 +49,8 @@ class Encoder:
                  profiler: Profiler | None = None) -> None:
         self._model: Model = load_model(model)
         self.qp = _choose_qp(self._model, quality, qp)
-        if gop != 1:
-            raise ConfigError(f"gop {gop}: this release codes keyframes only, gop must be 1")
+        if gop != 1 and not self._model.manifest.inter:
+            raise ConfigError(f"gop {gop}: model {self._model.manifest.name} codes keyframes only, gop must be 1")
         if not 0 < fps < math.inf:
             raise ConfigError(f"fps {fps} is not a positive number")
         rate = fitted_rate(Fraction(fps).limit_denominator(65535))
@@ -58,11 +58,13 @@ class Encoder:
         self.header = FileHeader(
             width=width, height=height, fps_num=rate.numerator, fps_den=rate.denominator, quality=self.qp, gop=gop, bit_depth=depth,
             model_hash=manifest.short_hash, latent_channels=manifest.latent_channels, hyper_channels=manifest.hyper_channels,
-            total_frames=total_frames)
+            total_frames=total_frames, minor=int(gop != 1))     # P frames came with format 1.1
         self._backend: Backend = create_backend(backend, self._model, threads)
-        self._thresholds = self._model.integers.thresholds(manifest.distortion)
-        self._maker = PacketMaker(self.header)
         self._profiler = profiler or Profiler()
+        self._coder = FrameCoder(self._model, self._backend, self._profiler)
+        self._pictures: PictureBuffer[Reference] = PictureBuffer()
+        self._gop = GopPlanner(gop, self.qp)
+        self._maker = PacketMaker(self.header)
         self._count = 0
 
     @property
@@ -70,20 +72,25 @@ class Encoder:
         """Name of the backend in use."""
         return self._backend.name
 
-    def encode(self, frame: Frame | av.VideoFrame | NDArray) -> list[Packet]:
+    def encode(self, frame: Frame | av.VideoFrame | NDArray, *, keyframe: bool = False) -> list[Packet]:
         """Packets that this frame completes, in order of coding.
 
         frame: a `Frame`, a PyAV frame of any format, or an array: (height, width, 3) uint8 is rgb24,
-        (height * 3 / 2, width) is yuv420p (uint8 at depth 8, uint16 above). Raises ConfigError if it does not
-        fit the encoder's size and depth.
+        (height * 3 / 2, width) is yuv420p (uint8 at depth 8, uint16 above). keyframe: make it one. Raises
+        ConfigError if the frame does not fit the encoder's size and depth.
         """
         picture = self._fitting(frame)
-        with self._profiler.stage("pack"):
-            packed = pack(*picture.planes, picture.depth)
-        payload = self._intra(packed)
-        header = FrameHeader(FrameType.I, qp=self.qp, pts=self._count, dts=self._count, references=KEYFRAME)
+        plan = self._gop.next(keyframe)
+        if plan.type == FrameType.I:
+            coded = self._coder.intra(picture, plan.qp, reference=self._gop.inter)
+        else:
+            coded = self._coder.inter(picture, plan.qp, self._pictures.get(0))
+        references = KEYFRAME if plan.type == FrameType.I else reference_flags(0)
+        header = FrameHeader(plan.type, qp=plan.qp, pts=self._count, dts=self._count, references=references)
+        if coded.reference is not None:
+            self._pictures.follow(header, coded.reference)
         self._count += 1
-        return [self._maker.make(header, payload)]
+        return [self._maker.make(header, coded.payload)]
 
     def flush(self) -> list[Packet]:
         """Packets of frames that are still held back, at the end of the video."""
@@ -103,32 +110,6 @@ class Encoder:
         if frame.depth != header.bit_depth:
             raise ConfigError(f"a frame of {frame.depth} bits for an encoder of {header.bit_depth}", frame=self._count)
         return frame
-
-    def _intra(self, packed: NDArray[np.float32]) -> bytes:
-        """Payload of an I frame; docs/INTERNALS.md has the order of the steps."""
-        stage, qp, skip = self._profiler.stage, self.qp, self._model.manifest.skip_below
-        with stage("analysis"):
-            analysis = self._backend.analyse(packed, qp)
-        with stage("scale"):
-            z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
-            sigma = self._model.integers.sigma.frame(z, qp)
-        indices, residuals, mean = [], [], analysis.mean_1
-        for k in range(4):
-            if k == 2:
-                with stage("scale"):
-                    known = sigma.residual()
-                with stage("refine"):
-                    mean = self._backend.refine(analysis, known)
-            with stage("scale"):
-                index = sigma.indices(k)
-            with stage("quantise"):
-                r = quantise(analysis.y, mean, index, k, self._thresholds, skip)
-            with stage("scale"):
-                sigma.put(k, r)
-            indices.append(index)
-            residuals.append(r)
-        with stage("entropy"):
-            return code_latents(self._model, qp, z, indices, residuals).pack()
 
 
 def _choose_qp(model: Model, quality: Quality | str | None, qp: int | None) -> int:

@@ -1,16 +1,16 @@
 """The integer side of a frame: z and r to substreams and back. What the parser reads depends on integers alone."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream.payload import Payload, bands
+from ..bitstream import bands
 from ..core import entropy
 from ..core.pack import blocks
-from ..core.scale import FrameSigma
-from ..errors import CorruptStreamError
+from ..core.scale import FrameSigma, State
 from ..model import Model
 
 STEPS = 4
@@ -20,8 +20,21 @@ MAX_SUBSTREAMS = 16
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the coding of a frame's latents depends on besides the model; both sides know it before the first symbol.
+
+    state   sigma state of slot A's frame, fetched along the vectors; None: the blank state
+    copy    (h/4, w/4) bool, True where a 32x32 is copied: nothing is coded there; None: nowhere
+    """
+
+    qp: int
+    state: State | None = None
+    copy: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Symbols:
-    """What a frame's payload says, as the `decode` graph takes it.
+    """What a frame's latents say, as the `decode` graphs take it.
 
     z (48, h/4, w/4) float32, r (96, h, w) float32; qp 0..63.
     """
@@ -31,61 +44,106 @@ class Symbols:
     qp: int
 
 
-def _channel_index(rows: int, columns: int, channels: int) -> NDArray[np.uint8]:
-    """Table index of every z: its channel."""
-    return np.broadcast_to(np.arange(channels, dtype=np.uint8), (rows, columns, channels))
+class LatentOrder:
+    """The order in which a frame's symbols are coded, and with which tables: the same code for encoder and decoder.
 
-
-def code_latents(model: Model, qp: int, z: NDArray[np.int16], indices: list[NDArray[np.uint8]], r: list[NDArray[np.int16]]) -> Payload:
-    """The payload of a frame without temporal state.
-
-    z (h/4, w/4, 48); indices and r of the four steps, (h, w, 24) each.
+    Symbols of a copied block are left out: index 0 is below every model's `skip_below`, and z's positions are dropped.
     """
-    lanes, data = _code_band(model, qp, z, indices, r, None)
+
+    def __init__(self, model: Model, rows: int, columns: int, conditions: Conditions):
+        """`rows`, `columns` of z."""
+        integers, channels = model.integers, model.manifest.hyper_channels
+        if conditions.state is None:
+            self.z_index = np.broadcast_to(np.arange(channels, dtype=np.uint8), (rows, columns, channels))
+            self.z_tables, self.z_skip = integers.z_tables(conditions.qp), 0
+        else:
+            self.z_index = integers.sigma.z_indices(conditions.qp, conditions.state)
+            self.z_tables, self.z_skip = integers.y_tables, model.manifest.skip_below
+        self.y_tables, self.y_skip = integers.y_tables, model.manifest.skip_below
+        self._keep_z = None if conditions.copy is None else ~conditions.copy
+        self._copied = None if conditions.copy is None else per_block(conditions.copy)
+
+    def z_of(self, array: NDArray, first: int, last: int) -> NDArray:
+        """The coded ones of rows `first` to `last` of z, or of its indices, in order."""
+        return array[first:last] if self._keep_z is None else array[first:last][self._keep_z[first:last]]
+
+    def put_z(self, z: NDArray[np.int16], first: int, last: int, values: NDArray[np.int16]) -> None:
+        """The reverse, into `z` (zero elsewhere)."""
+        if self._keep_z is None:
+            z[first:last] = values
+        else:
+            z[first:last][self._keep_z[first:last]] = values
+
+    def kept_z(self) -> NDArray[np.float32]:
+        """(48, h/4, w/4): 1 where z is coded, 0 where the decoder takes zero."""
+        kept = self.z_index >= self.z_skip
+        if self._keep_z is not None:
+            kept = kept & self._keep_z[:, :, None]
+        return np.ascontiguousarray(kept.transpose(2, 0, 1), dtype=np.float32)
+
+    def index(self, index: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Indices (h, w, 24) of a step as they code: 0 in copied blocks."""
+        return index if self._copied is None else np.where(self._copied[:, :, None], np.uint8(0), index)
+
+    def state(self, sigma: FrameSigma) -> State:
+        """State that the frame leaves behind."""
+        magnitude, index = sigma.state()
+        if self._copied is not None:
+            index[self._copied] = 0
+        return magnitude, index
+
+
+def per_block(copy: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(h/4, w/4) -> (h, w)."""
+    return copy.repeat(4, axis=0).repeat(4, axis=1)
+
+
+def code_latents(model: Model, conditions: Conditions, z: NDArray[np.int16], indices: list[NDArray[np.uint8]],
+                 r: list[NDArray[np.int16]]) -> tuple[int, tuple[bytes, ...]]:
+    """Lanes and substreams of a frame's latents.
+
+    z (h/4, w/4, 48); indices (as `LatentOrder.index` gives them) and r of the four steps, (h, w, 24) each.
+    """
+    order = LatentOrder(model, *z.shape[:2], conditions)
+    lanes, data = _code_band(order, z, indices, r, (0, z.shape[0]), None)
     count = min(len(data) // SUBSTREAM_BYTES, MAX_SUBSTREAMS, z.shape[0])
     if count < 2:
-        return Payload(no_state=True, lanes=lanes, substreams=(data,) if data else ())
-    parts = []
-    for first, last in bands(z.shape[0], count):
-        rows = slice(4 * first, 4 * last)
-        parts.append(_code_band(model, qp, z[first:last], [i[rows] for i in indices], [x[rows] for x in r], lanes)[1])
-    return Payload(no_state=True, lanes=lanes, substreams=tuple(parts))
+        return lanes, (data,) if data else ()
+    return lanes, tuple(_code_band(order, z, indices, r, band, lanes)[1] for band in bands(z.shape[0], count))
 
 
-def _code_band(model: Model, qp: int, z, indices, r, lanes: int | None) -> tuple[int, bytes]:
-    integers, encoder = model.integers, entropy.Encoder()
-    encoder.put(z, _channel_index(*z.shape), integers.z_tables(qp))
+def _code_band(order: LatentOrder, z, indices, r, band: tuple[int, int], lanes: int | None) -> tuple[int, bytes]:
+    encoder, rows = entropy.Encoder(), slice(4 * band[0], 4 * band[1])
+    encoder.put(order.z_of(z, *band), order.z_of(order.z_index, *band), order.z_tables, order.z_skip)
     for values, index in zip(r, indices):
-        encoder.put(values, index, integers.y_tables, model.manifest.skip_below)
+        encoder.put(values[rows], index[rows], order.y_tables, order.y_skip)
     return encoder.finish(lanes)
 
 
-def read_latents(model: Model, qp: int, width: int, height: int, payload: Payload) -> tuple[NDArray[np.int16], FrameSigma]:
-    """z (h/4, w/4, 48) of a frame without temporal state, and the sigma network that has seen all of its symbols.
+def read_latents(model: Model, width: int, height: int, conditions: Conditions, lanes: int,
+                 substreams: Sequence[bytes | memoryview]) -> tuple[NDArray[np.int16], FrameSigma]:
+    """z (h/4, w/4, 48) of a frame, and the sigma network that has seen all of its symbols.
 
     Raises CorruptStreamError.
     """
-    integers, skip = model.integers, model.manifest.skip_below
     h, w = blocks(width, height)
-    channels = model.manifest.hyper_channels
-    if not payload.substreams:
-        raise CorruptStreamError("an I frame without latents")
-    rows = bands(h // 4, len(payload.substreams))
-    decoders = [entropy.Decoder(data, payload.lanes) for data in payload.substreams]
-    tables = integers.z_tables(qp)
-    z = _join([d.get(_channel_index(last - first, w // 4, channels), tables) for d, (first, last) in zip(decoders, rows)])
-    sigma = integers.sigma.frame(z, qp)
+    order = LatentOrder(model, h // 4, w // 4, conditions)
+    rows = bands(h // 4, len(substreams) or 1)
+    decoders = [entropy.Decoder(data, lanes) for data in substreams or (b"",)]
+    z = np.zeros(order.z_index.shape, np.int16)
+    for decoder, band in zip(decoders, rows):
+        order.put_z(z, *band, decoder.get(order.z_of(order.z_index, *band), order.z_tables, order.z_skip))
+    sigma = model.integers.sigma.frame(z, conditions.qp, conditions.state)
     for k in range(STEPS):
-        index = sigma.indices(k)
-        sigma.put(k, _join([d.get(index[4 * first:4 * last], integers.y_tables, skip) for d, (first, last) in zip(decoders, rows)]))
+        index = order.index(sigma.indices(k))
+        sigma.put(k, _join([d.get(index[4 * first:4 * last], order.y_tables, order.y_skip) for d, (first, last) in zip(decoders, rows)]))
     for decoder in decoders:
         decoder.finish()
     return z, sigma
 
 
-def parse_latents(model: Model, qp: int, width: int, height: int, payload: Payload) -> Symbols:
-    """Symbols of a frame without temporal state. Raises CorruptStreamError."""
-    z, sigma = read_latents(model, qp, width, height, payload)
+def symbols(z: NDArray[np.int16], sigma: FrameSigma, qp: int) -> Symbols:
+    """Channel first, as floats."""
     return Symbols(np.ascontiguousarray(z.transpose(2, 0, 1), dtype=np.float32), sigma.residual(), qp)
 
 

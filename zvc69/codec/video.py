@@ -4,6 +4,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from types import TracebackType
 from typing import BinaryIO
 
@@ -76,26 +77,24 @@ class VideoReader:
     def __iter__(self) -> Iterator[Frame]:
         """Frames to the end: from the one last sought, else from the first; from a pipe, those not read yet."""
         first, self._first = self._first, 0
-        return self._decoder.decode_all(self._packets(first), on_error=None if self._strict else self._leave_out)
+        return self._decoder.decode_all(self._packets(first), first=first, on_error=None if self._strict else self._leave_out)
 
     def _packets(self, first: int) -> Iterator[Packet]:
-        """Packets from number `first` on, also when `[i]` or another iteration moves the stream in between.
-
-        Every frame is a keyframe in this release, so those before `first` need no decoding.
-        """
+        """Packets from the keyframe at or before number `first` on, each once, also when `[i]` or another iteration moves the
+        stream in between."""
         if not self._stream.seekable:
             yield from self._stream
             return
-        self._go_to(first)
+        following = self._go_to(first)
         while (packet := next(self._stream, None)) is not None:
-            if packet.number < first:
+            if packet.number < following:
                 continue
-            first = packet.number + 1
+            following = packet.number + 1
             yield packet
-            if self._stream.position != first:
-                if first >= len(self):
+            if self._stream.position != following:
+                if following >= len(self):
                     return
-                self._go_to(first)
+                self._go_to(following)
 
     def _go_to(self, frame: int) -> int:
         # Damage may have left no keyframe to seek at; the beginning is always there.
@@ -120,11 +119,11 @@ class VideoReader:
         if not -n <= i < n:
             raise IndexError(f"frame {i} of a video of {n}")
         number = i % n
-        self._stream.seek(number)
-        packet = next((p for p in self._stream if p.number >= number), None)
-        if packet is None or packet.number != number:
+        keyframe = self._stream.seek(number)
+        packets = [packet for packet in islice(self._stream, number - keyframe + 1) if packet.number <= number]
+        if not packets or packets[-1].number != number:
             raise CorruptStreamError("the frame is damaged or missing", frame=number)
-        frame, = self._decoder.decode(packet)
+        frame, = self._decoder.decode_all(packets, first=number)
         return frame
 
 

@@ -47,11 +47,14 @@ class Backend:
     def __init__(self, name: str, runner: Runner):
         self.name, self._runner = name, runner
 
-    def analyse(self, picture: Array, qp: int, slots: Slots | None = None) -> Analysis:
-        """`context`, `analysis`, `hyper_analysis`, `hyper_synthesis` and `mean_1` of a frame."""
+    def analyse(self, picture: Array, qp: int, slots: Slots | None = None, keep: Array | None = None) -> Analysis:
+        """`context`, `analysis`, `hyper_analysis`, `hyper_synthesis` and `mean_1` of a frame.
+
+        keep (48, h/4, w/4): 1 where z is coded, else 0; with slots only.
+        """
         if slots is None:
             return Analysis(*self._runner.run("analyse_intra", _batch(picture=picture) | _qp(qp)))
-        inputs = _batch(picture=picture, slot_a=slots[0], slot_b=slots[1]) | _qp(qp)
+        inputs = _batch(picture=picture, slot_a=slots[0], slot_b=slots[1], keep=keep) | _qp(qp)
         return Analysis(*self._runner.run("analyse_inter", inputs), slot_a=slots[0])
 
     def refine(self, analysis: Analysis, r: Array) -> Array:

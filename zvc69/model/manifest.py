@@ -36,6 +36,11 @@ class Manifest:
     hash: bytes
 
     @property
+    def inter(self) -> bool:
+        """Whether the model codes frames with references."""
+        return "decode_inter.onnx" in self.files
+
+    @property
     def short_hash(self) -> bytes:
         """The four bytes that file headers carry."""
         return self.hash[:HASH_BYTES]
@@ -52,6 +57,8 @@ def read_manifest(folder: Path) -> Manifest:
         data = json.loads(raw)
         if data["version"] != VERSION:
             raise ModelError(f"{path} has version {data['version']}; this release reads version {VERSION}")
+        if not 1 <= data["skip_below"] <= 63:
+            raise ValueError("skip_below must be 1..63")     # index 0 is what is never coded
         return Manifest(
             name=str(data["name"]), latent_channels=int(data["latent_channels"]), hyper_channels=int(data["hyper_channels"]),
             skip_below=int(data["skip_below"]), distortion=float(data["distortion"]),
