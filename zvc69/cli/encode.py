@@ -16,7 +16,7 @@ from .progress import FrameProgress
               help=f"Quality by name; {Quality.MEDIUM.value} unless --qp is given.")
 @click.option("--qp", type=click.IntRange(0, MAX_QP), help="Quantiser instead of a name: higher is smaller.")
 @click.option("--gop", type=click.IntRange(min=0), default=1, show_default=True, metavar="N",
-              help="Largest distance of keyframes; this release codes keyframes only: 1.")
+              help="Largest distance of keyframes, 0 = the first frame only; other than 1 needs a model with P frames.")
 @click.option("--model", default="lite", show_default=True, metavar="NAME", help="Installed model, or a model's folder.")
 @options.backend
 @options.frames
