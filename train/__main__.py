@@ -10,7 +10,7 @@ import torch
 from zvc69.config import Quality
 
 from .card import card
-from .checkpoint import load_network, rounded
+from .checkpoint import load_network, pack_weights, rounded
 from .config import MODELS
 from .data import Crops
 from .export import check_export, count_symbols, write_model
@@ -28,7 +28,7 @@ def main() -> None:
 @click.option("--minutes", type=float, required=True, help="Length of this run; the schedule ends with it.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True, help="Folder of stills or clips (repeatable).")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/lite"), show_default=True, help="Folder for checkpoint and log.")
-@click.option("--resume", type=click.Path(exists=True, path_type=Path), help="Checkpoint (.pt) or released model folder to start from; without it, the DCT.")
+@click.option("--resume", type=click.Path(exists=True, path_type=Path), help="Checkpoint (.pt), packed weights (.npz) or released model folder to start from; without it, the DCT.")
 @click.option("--threads", type=int, default=0, help="Threads of the run; 0 = all cores.")
 @click.option("--rate", type=float, help="Top of the step size schedule; default: the phase's.")
 @click.option("--max-steps", type=int, help="Stop after this many steps.")
@@ -61,6 +61,14 @@ def export(resume, data, out, batches, quality_qp, inter) -> None:
     write_model(network, counts, out, quality_qp=dict(zip(names, quality_qp)), training=progress, inter=inter)
     worst = check_export(network, out, crops.batch(1))
     click.echo(f"{out}: sigma indices equal, pictures within {worst['picture']:.4f} levels, latents within {worst['y']:.4f}")
+
+
+@main.command()
+@click.option("--resume", type=click.Path(exists=True, path_type=Path), required=True, help="Checkpoint (.pt).")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write, e.g. models/lite/next.npz.")
+def pack(resume, out) -> None:
+    """Weights of a phase that is not released yet, in fp16, to go on from with `run --resume`."""
+    pack_weights(resume, out)
 
 
 @main.command("card")

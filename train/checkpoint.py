@@ -11,6 +11,7 @@ import torch
 from .config import MODELS, ModelConfig
 from .network import Network
 
+ABOUT = "about"
 WEIGHTS = "training.npz"     # fp16 state in a released folder, to resume from; not in the wheel
 
 
@@ -26,14 +27,27 @@ def save_network(path: Path, config: ModelConfig, state: dict[str, torch.Tensor]
     os.replace(part, path)
 
 
+def pack_weights(checkpoint: Path, out: Path) -> None:
+    """A checkpoint as a small file to go on from elsewhere: fp16 weights, model name and history."""
+    data = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    about = json.dumps(dict(model=data["model"], progress=data["progress"])).encode()
+    np.savez_compressed(out, **{k: v.half().numpy() for k, v in data["average"].items()}, **{ABOUT: np.frombuffer(about, np.uint8)})
+
+
 def load_network(path: Path) -> tuple[Network, dict]:
-    """Network (its averaged weights, full precision) and training history of a checkpoint (.pt) or released folder."""
+    """Network and training history of a checkpoint (.pt: averaged weights, full precision), of packed weights (.npz) or of a
+    released folder."""
     path = Path(path)
     if path.is_dir():
         manifest = json.loads((path / "manifest.json").read_text())
         with np.load(path / WEIGHTS) as archive:
             state = {k: torch.from_numpy(archive[k]).float() for k in archive.files}
         name, progress = manifest["name"], manifest["training"]
+    elif path.suffix == ".npz":
+        with np.load(path) as archive:
+            state = {k: torch.from_numpy(archive[k]).float() for k in archive.files if k != ABOUT}
+            about = json.loads(archive[ABOUT].tobytes())
+        name, progress = about["model"], about["progress"]
     else:
         data = torch.load(path, map_location="cpu", weights_only=True)
         state, name, progress = data["average"], data["model"], data["progress"]

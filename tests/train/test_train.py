@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from train.checkpoint import load_network, rounded  # noqa: E402
+from train.checkpoint import load_network, pack_weights, rounded  # noqa: E402
 from train.config import LITE, MAIN, ROUNDING, TINY, ModelConfig  # noqa: E402
 from train.data import Crops  # noqa: E402
 from train.export import check_export, count_symbols, write_model  # noqa: E402
@@ -172,6 +172,17 @@ def test_copied_blocks_are_chosen_as_the_encoder_does():
         ours = copy_map(difference, torch.tensor([qp]), torch.tensor([COPY_BITS]))[0, 0].numpy()
         assert np.array_equal(ours, choose_copies(picture[0].numpy(), prediction[0].numpy(), qp))
         assert 0 < ours.mean() < 1
+
+
+def test_packed_weights_resume_with_their_history(stills, tmp_path):
+    trainer = Trainer("tiny", tmp_path)
+    trainer.run(replace(PHASES["U0"], crop=64, batch=2), [stills], minutes=60, max_steps=2)
+    pack_weights(tmp_path / "checkpoint.pt", tmp_path / "next.npz")
+    again = Trainer("tiny", tmp_path / "again")
+    again.resume(tmp_path / "next.npz")
+    assert again.progress.steps == 2 and again.progress.history[0]["phase"] == "U0"
+    for k, v in rounded(trainer.average).items():
+        assert torch.equal(v, again.network.state_dict()[k])
 
 
 def test_released_folder_resumes_with_the_same_weights(stills, tmp_path):
