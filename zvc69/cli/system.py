@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import av
+from av import library_versions
 
 from .. import __version__
 from ..core import cpu
@@ -31,7 +31,7 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in _PACKAGES},
-        "ffmpeg": {name: ".".join(map(str, numbers)) for name, numbers in av.library_versions.items()},
+        "ffmpeg": {name: ".".join(map(str, numbers)) for name, numbers in library_versions.items()},
         "cpu": {"model": _cpu_model(), "cores": _cores(), "isa": cpu.current(), "isa_available": list(cpu.available())},
         "backends": available_backends(),
         "models": models,
