@@ -19,6 +19,7 @@ import pytest
 from zvc69.cli import cli, run
 from zvc69.cli.progress import FrameProgress
 from zvc69.media import Frame, open_sink, open_source
+from zvc69.metrics import ms_ssim
 
 from .test_media_frame import noise_frame, smooth_rgb
 
@@ -89,6 +90,20 @@ def test_frames_limits_both_ways(clip, stream, tmp_path, capsys):
     assert run(["compare", str(clip), str(tmp_path / "two.zvc")]) == 0
     captured = capsys.readouterr()
     assert "frames  2" in captured.out and "clip.y4m is longer" in captured.err
+
+
+def test_compare_gives_ms_ssim_of_pictures_that_are_large_enough(clip, tmp_path, capsys):
+    rgb = smooth_rgb(200, 162)
+    large = write_y4m(tmp_path / "large.y4m", [Frame.from_rgb24(rgb)] * 2)
+    other = write_y4m(tmp_path / "other.y4m", [Frame.from_rgb24(np.roll(rgb, 3, 0)), Frame.from_rgb24(rgb)])
+    assert run(["compare", str(large), str(other), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    first = ms_ssim(Frame.from_rgb24(rgb).y, Frame.from_rgb24(np.roll(rgb, 3, 0)).y)
+    assert figures["ms_ssim"] == pytest.approx((first + 1) / 2) and first < 0.9999
+    assert run(["compare", str(large), str(large)]) == 0
+    assert "MS-SSIM Y 1.000000" in capsys.readouterr().out
+    assert run(["compare", str(clip), str(clip), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ms_ssim"] is None
 
 
 def test_info_describes_a_stream(stream, capsys):

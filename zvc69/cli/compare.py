@@ -12,7 +12,8 @@ import click
 from ..codec import VideoReader
 from ..errors import ConfigError
 from ..media import open_source
-from ..metrics import PsnrMeter, bits_per_pixel, kilobits_per_second
+from ..metrics import MsSsimMeter, PsnrMeter, bits_per_pixel, kilobits_per_second
+from ..metrics.ms_ssim import SMALLEST_SIDE
 from .streams import is_stream
 
 
@@ -23,9 +24,9 @@ from .streams import is_stream
 def compare(reference: str, distorted: str, as_json: bool) -> None:
     """Measure DIST against REF.
 
-    Prints PSNR of each plane and 6:1:1, and bits per pixel if DIST is a stream. Both are whatever encode reads, or
-    streams. PSNR is the mean over frames of each frame's PSNR. Of videos of different length the frames that both
-    have are compared.
+    Prints PSNR of each plane and 6:1:1, MS-SSIM of luma (pictures of at least 161x161), and bits per pixel if DIST
+    is a stream. Both are whatever encode reads, or streams. PSNR and MS-SSIM are the means over frames of each frame's.
+    Of videos of different length the frames that both have are compared.
     """
     if reference == distorted == "-":
         raise click.UsageError("standard input is one video")
@@ -37,7 +38,7 @@ def compare(reference: str, distorted: str, as_json: bool) -> None:
 
 def measure(reference: str, distorted: str) -> tuple[dict[str, Any], list[str]]:
     """Figures, and remarks for the user. Raises ConfigError when the pictures do not fit together."""
-    meter, notes, decoded = PsnrMeter(), [], 0
+    meter, similarity, notes, decoded = PsnrMeter(), MsSsimMeter(), [], 0
     with ExitStack() as stack:
         originals, _ = _open(reference, stack)
         copies, rate = _open(distorted, stack)
@@ -50,6 +51,8 @@ def measure(reference: str, distorted: str) -> tuple[dict[str, Any], list[str]]:
                     break
                 continue
             meter.add(original, copy)
+            if min(original.width, original.height) >= SMALLEST_SIDE:
+                similarity.add(original.y, copy.y, original.depth)
     if not meter.frames:
         raise ConfigError(f"{reference} and {distorted} have no frame in common")
     if extra is not None:
@@ -58,6 +61,7 @@ def measure(reference: str, distorted: str) -> tuple[dict[str, Any], list[str]]:
     figures: dict[str, Any] = {
         "frames": meter.frames,
         "psnr": {"y": mean.y, "u": mean.u, "v": mean.v, "weighted": mean.weighted},
+        "ms_ssim": similarity.mean if similarity.frames else None,
     }
     if is_stream(distorted):
         size = os.path.getsize(distorted)
@@ -84,6 +88,8 @@ def _text(figures: dict[str, Any]) -> str:
         f"frames  {figures['frames']}",
         f"PSNR    Y {psnr['y']:.3f}  U {psnr['u']:.3f}  V {psnr['v']:.3f}  6:1:1 {psnr['weighted']:.3f} dB",
     ]
+    if figures["ms_ssim"] is not None:
+        lines.append(f"MS-SSIM Y {figures['ms_ssim']:.6f}")
     if "bpp" in figures:
         lines.append(f"rate    {figures['bpp']:.4f} bpp, {figures['kbps']:.2f} kb/s, {figures['bytes']} bytes")
     return "\n".join(lines)
