@@ -73,6 +73,20 @@ def test_encode_decode_compare(clip, tmp_path, capsys):
     assert "6:1:1 100.000 dB" in capsys.readouterr().out
 
 
+def test_decode_to_a_container_and_to_pictures(stream, tmp_path, capsys):
+    assert run(["decode", str(stream), str(tmp_path / "a.y4m")]) == 0
+    assert run(["decode", str(stream), str(tmp_path / "a.mp4"), "--crf", "0"]) == 0
+    assert run(["decode", str(stream), f"{tmp_path}/pictures/"]) == 0
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == [f"{n:06d}.png" for n in range(1, 5)]
+    capsys.readouterr()
+    assert run(["compare", str(tmp_path / "a.y4m"), str(tmp_path / "a.mp4"), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["frames"] == 4 and figures["psnr"]["y"] == 100
+    assert run(["compare", str(tmp_path / "a.y4m"), str(tmp_path / "pictures" / "%06d.png"), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["frames"] == 4 and figures["psnr"]["y"] > 40
+
+
 @pytest.mark.parametrize("depth", [10, 12])
 def test_depth_survives(tmp_path, depth, capsys):
     clip = write_y4m(tmp_path / "a.y4m", [noise_frame(32, 18, depth)])
@@ -143,7 +157,7 @@ def test_info_without_a_model(monkeypatch, capsys):
 
 @pytest.mark.parametrize("arguments", [
     [], ["encode"], ["encode", "a", "b", "--qp", "64"], ["encode", "a", "b", "--qp", "3", "--quality", "low"],
-    ["encode", "a", "b", "--backend", "abacus"], ["encode", "a", "b", "--frames", "0"], ["info"], ["info", "a", "--system"],
+    ["encode", "a", "b", "--backend", "abacus"], ["decode", "a", "b.mp4", "--crf", "52"], ["encode", "a", "b", "--frames", "0"], ["info"], ["info", "a", "--system"],
     ["info", "--system", "--frames"], ["nonsense"], ["compare", "-", "-"],
 ])
 def test_wrong_usage_exits_with_2(arguments, capsys):
@@ -165,7 +179,10 @@ def test_help_and_version(capsys):
     ["encode", "{tmp}", "{tmp}/x.zvc"],
     ["decode", "{clip}", "{tmp}/x.y4m"],
     ["decode", "{tmp}/missing.zvc", "{tmp}/x.y4m"],
-    ["decode", "{stream}", "{tmp}/x.mov"],
+    ["decode", "{stream}", "{tmp}/x.avi"],
+    ["decode", "{stream}", "{tmp}/x.y4m", "--crf", "20"],
+    ["decode", "{clip}", "{tmp}/pictures/"],
+    ["decode", "{stream}", "{tmp}/missing/pictures/"],
     ["decode", "{stream}", "{tmp}/x.png"],
     ["info", "{clip}"],
     ["compare", "{clip}", "{other}"],

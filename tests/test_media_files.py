@@ -246,7 +246,7 @@ def test_sink_refuses_other_sizes_and_endings(tmp_path):
         with open_sink(tmp_path / "a.y4m", 4, 4, Fraction(25)) as sink:
             sink.write(noise_frame(8, 8))
     with pytest.raises(MediaError, match="must end in"):
-        open_sink(tmp_path / "a.mov", 4, 4, Fraction(25))
+        open_sink(tmp_path / "a.avi", 4, 4, Fraction(25))
     assert list(tmp_path.iterdir()) == []
 
 

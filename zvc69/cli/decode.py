@@ -4,6 +4,7 @@ from __future__ import annotations
 import click
 
 from ..codec import decode_file
+from ..media.av_sink import DEFAULT_CRF, MAX_CRF
 from . import options
 from .progress import FrameProgress
 
@@ -12,14 +13,17 @@ from .progress import FrameProgress
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @click.option("--model", metavar="NAME", help="Model to take instead of searching; it must be the stream's.")
+@click.option("--crf", type=click.IntRange(0, MAX_CRF), metavar="N",
+              help=f"Quality of .mp4, .mkv and .mov: 0 is lossless, higher is smaller; {DEFAULT_CRF} unless given.")
 @options.backend
 @options.frames
-def decode(source: str, target: str, model: str | None, backend: str, frames: int | None) -> None:
+def decode(source: str, target: str, model: str | None, crf: int | None, backend: str, frames: int | None) -> None:
     """Decode the stream IN to OUT.
 
-    IN is a path, or - for standard input. OUT ends in .y4m, .yuv or .raw (planes without header) or .png (one
-    frame), or is - for y4m on standard output.
+    IN is a path, or - for standard input. OUT ends in .y4m, .yuv or .raw (planes without header), .mp4, .mkv or .mov
+    (H.264; HEVC for 12 bits) or .png (one frame); or is a folder ("out/") or a pattern ("out/%06d.png") for a PNG of
+    every frame; or - for y4m on standard output. A file that is there is replaced.
     """
     with FrameProgress("decoding") as progress:
-        summary = decode_file(source, target, model=model, backend=backend, frames=frames, progress=progress)
+        summary = decode_file(source, target, model=model, backend=backend, frames=frames, crf=crf, progress=progress)
     click.echo(f"decoded {summary.frames} frames in {summary.seconds:.2f}s ({summary.fps:.2f} fps)", err=True)

@@ -106,11 +106,12 @@ def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | Bina
 
 
 def decode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.PathLike[str] | BinaryIO, *, frames: int | None = None,
-                strict: bool = True, progress: Progress | None = None, **options) -> DecodeSummary:
-    """Decode a stream ("-": standard input) to y4m, raw planes or a picture, by the ending of `target` ("-": y4m on standard output).
+                strict: bool = True, crf: int | None = None, progress: Progress | None = None, **options) -> DecodeSummary:
+    """Decode a stream ("-": standard input) to y4m, raw planes, H.264 or pictures, by the name of `target` (see `media.open_sink`).
 
-    frames: only the first so many. strict: damage raises and leaves no output; otherwise damaged frames are left out. options: as
-    for `VideoReader`. Raises StreamError and its kinds, MediaError, BackendError, OSError.
+    frames: only the first so many. strict: damage raises and leaves no output, but for pictures of a folder; otherwise damaged frames
+    are left out. crf: quality of .mp4, .mkv and .mov, 0 (lossless) to 51. options: as for `VideoReader`. Raises StreamError and its
+    kinds, MediaError, ConfigError, BackendError, OSError.
     """
     start = time.perf_counter()
     with ExitStack() as stack:
@@ -119,7 +120,7 @@ def decode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.Path
         total = header.total_frames or None
         if frames is not None:
             total = min(frames, total or frames)
-        sink = stack.enter_context(open_sink(target, header.width, header.height, header.fps, header.bit_depth))
+        sink = stack.enter_context(open_sink(target, header.width, header.height, header.fps, header.bit_depth, crf=crf))
         # one thread decodes, this one writes: both release the GIL for nearly all of their time
         for frame in prefetch(islice(video, frames)):
             sink.write(frame)

@@ -2,6 +2,7 @@
 from .atomic import AtomicFile
 from .frame import Frame
 from .reader import RawGeometry, Source, open_source
-from .writer import Sink, open_sink
+from .sink import Sink
+from .writer import open_sink
 
 __all__ = ["AtomicFile", "Frame", "RawGeometry", "Sink", "Source", "open_sink", "open_source"]

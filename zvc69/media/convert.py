@@ -10,8 +10,10 @@ from ..errors import ConfigError
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 FORMATS = {8: "yuv420p", 10: "yuv420p10le", 12: "yuv420p12le"}
-_PLANAR_444 = {8: "yuv444p", 10: "yuv444p10le", 12: "yuv444p12le"}
+PLANAR_444 = {8: "yuv444p", 10: "yuv444p10le", 12: "yuv444p12le"}
 _MATRICES = {"bt601": Colorspace.ITU601, "bt709": Colorspace.ITU709}
+LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722)}
+"""Kr and Kb of luma = Kr R + (1 - Kr - Kb) G + Kb B."""
 
 # libswscale's flags SWS_FULL_CHR_H_INT, SWS_FULL_CHR_H_INP, SWS_ACCURATE_RND and SWS_BITEXACT, by value: PyAV names
 # them from version 18 on. All input samples take part, and SIMD does not change the result: figures measured
@@ -37,6 +39,22 @@ def planes_to_rgb(planes: Planes, depth: int, matrix: str = "bt601") -> np.ndarr
     return np.ascontiguousarray(_packed_rows(rgb.planes[0], 3)[:height, :width])
 
 
+def planes_to_rgb48(planes: Planes, depth: int, matrix: str = "bt601") -> np.ndarray:
+    """Y, U, V of `depth` bits -> (height, width, 3) uint16, white at 65535.
+
+    Only chroma's interpolation is libswscale's: its own 16-bit RGB is off by up to 252 (white comes out as 65283).
+    """
+    _matrix(matrix)
+    y, u, v = _read(at_full_chroma(planes_to_av(planes, depth), depth))
+    scale = np.float32(65535 / (1 << (depth - 8)))
+    luma = (y.astype(np.float32) - (16 << (depth - 8))) * (scale / 219)
+    blue, red = ((plane.astype(np.float32) - (128 << (depth - 8))) * (scale / 224) for plane in (u, v))
+    kr, kb = LUMA_WEIGHTS[matrix]
+    r, b = luma + np.float32(2 * (1 - kr)) * red, luma + np.float32(2 * (1 - kb)) * blue
+    g = (luma - np.float32(kr) * r - np.float32(kb) * b) / np.float32(1 - kr - kb)
+    return np.clip(np.rint(np.stack([r, g, b], -1)), 0, 65535).astype(np.uint16)
+
+
 def av_to_planes(frame: av.VideoFrame) -> tuple[Planes, int]:
     """A frame of any pixel format -> Y, U, V limited range, and their depth."""
     width, height, source = frame.width, frame.height, frame.format
@@ -55,6 +73,16 @@ def planes_to_av(planes: Planes, depth: int, *, full_range: bool = False) -> av.
     return _write(planes, width, height, FORMATS[depth], full_range)
 
 
+def at_full_chroma(frame: av.VideoFrame, depth: int) -> av.VideoFrame:
+    """A 4:2:0 frame of `depth` bits as 4:4:4 of the same size."""
+    width, height = frame.width, frame.height
+    planes = _read(frame)
+    padded = planes_to_av((_pad_even(planes[0]), planes[1], planes[2]), depth)
+    full = _read(_reformat(padded, PLANAR_444[depth]))
+    cut = tuple(plane[:height, :width] for plane in full)
+    return _write(cut, width, height, PLANAR_444[depth], False)
+
+
 def _reformat(frame: av.VideoFrame, format: str, *, matrix: Colorspace | None = None) -> av.VideoFrame:
     return frame.reformat(format=format, **_SCALER, dst_colorspace=matrix, dst_color_range=ColorRange.MPEG)
 
@@ -70,9 +98,9 @@ def _padded_even(frame: av.VideoFrame, depth: int) -> av.VideoFrame:
         samples = _packed_rows(rgb.planes[0], 3 if depth == 8 else 6)
         pixels = samples if depth == 8 else samples.view("<u2")
         return av.VideoFrame.from_ndarray(_pad_even(pixels), format=rgb.format.name)
-    full = _reformat(frame, _PLANAR_444[depth])
+    full = _reformat(frame, PLANAR_444[depth])
     planes = tuple(_pad_even(plane) for plane in _read(full))
-    padded = _write(planes, planes[0].shape[1], planes[0].shape[0], _PLANAR_444[depth], False)
+    padded = _write(planes, planes[0].shape[1], planes[0].shape[0], PLANAR_444[depth], False)
     padded.colorspace = full.colorspace
     return padded
 

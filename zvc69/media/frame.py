@@ -126,9 +126,11 @@ class Frame:
         flat = np.concatenate([plane.reshape(-1) for plane in self.planes])
         return flat.reshape(self.height * 3 // 2, self.width)
 
-    def to_rgb(self, matrix: str = "bt601") -> np.ndarray:
-        """(height, width, 3) uint8; `matrix` is "bt601" or "bt709"."""
-        return convert.planes_to_rgb(self.planes, self.depth, matrix)
+    def to_rgb(self, matrix: str = "bt601", *, depth: int = 8) -> np.ndarray:
+        """(height, width, 3) RGB: uint8, or uint16 up to 65535 for `depth` 16; `matrix` is "bt601" or "bt709"."""
+        if depth not in (8, 16):
+            raise ConfigError(f"RGB has 8 or 16 bits a channel, not {depth}")
+        return (convert.planes_to_rgb if depth == 8 else convert.planes_to_rgb48)(self.planes, self.depth, matrix)
 
     def to_av(self) -> av.VideoFrame:
         """A PyAV frame: yuv420p, yuv420p10le or yuv420p12le, limited range; pts set, time base left open."""

@@ -6,14 +6,24 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from .frame import Frame
 
-def encode(rgb: np.ndarray) -> bytes:
-    """A (height, width, 3) uint8 picture as a PNG file."""
+# What PNG calls its samples, by (dimensions, bytes of a sample) of an array; PyAV swaps bytes by the name.
+_FORMATS = {(3, 1): "rgb24", (3, 2): "rgb48be", (2, 1): "gray", (2, 2): "gray16be"}
+
+
+def encode(picture: np.ndarray) -> bytes:
+    """A picture as a PNG file: (height, width, 3) RGB or (height, width) gray, uint8, or uint16 up to 65535."""
     encoder = av.CodecContext.create("png", "w")
-    encoder.height, encoder.width = rgb.shape[:2]
-    encoder.pix_fmt = "rgb24"
+    encoder.height, encoder.width = picture.shape[:2]
+    encoder.pix_fmt = _FORMATS[picture.ndim, picture.itemsize]
     encoder.time_base = Fraction(1)
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=encoder.pix_fmt)
     frame.pts = 0
     packets = encoder.encode(frame) + encoder.encode(None)
     return b"".join(bytes(packet) for packet in packets)
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """A frame as a PNG file: 8 bits a channel of 8-bit frames, 16 of deeper ones."""
+    return encode(frame.to_rgb(depth=8 if frame.depth == 8 else 16))

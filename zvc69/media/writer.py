@@ -1,115 +1,80 @@
-"""Sinks: where decoded frames go."""
+"""Sinks: where decoded frames go, by the name of the output."""
 from __future__ import annotations
 
 import os
 import sys
-from abc import ABC, abstractmethod
 from fractions import Fraction
-from types import TracebackType
 from typing import BinaryIO
 
-from ..errors import MediaError
-from . import png, y4m
+from ..errors import ConfigError, MediaError
+from . import y4m
 from .atomic import AtomicFile
+from .av_sink import CONTAINERS, AvSink
 from .frame import Frame
+from .png_sink import PngFolderSink, PngSink, is_numbered
+from .sink import FileSink, Geometry, Sink
+
+__all__ = ["RawSink", "Sink", "Y4mSink", "open_sink"]
 
 
-class Sink(ABC):
-    """Takes frames in order of presentation.
-
-    A context manager: the output gets its name when the block ends well, and is removed when it raises.
-    """
-
-    def __init__(self, target: AtomicFile | BinaryIO, width: int, height: int, fps: Fraction, depth: int) -> None:
-        self._target, self._geometry, self._fps = target, (width, height, depth), fps
-        self.frames = 0
-
-    def write(self, frame: Frame) -> None:
-        """Append a frame. Raises MediaError if size or depth differ from the sink's, OSError (BrokenPipeError)."""
-        if (frame.width, frame.height, frame.depth) != self._geometry:
-            width, height, depth = self._geometry
-            raise MediaError(
-                f"a frame of {frame.width}x{frame.height}, {frame.depth} bits, in an output of "
-                f"{width}x{height}, {depth} bits",
-                frame=self.frames,
-            )
-        self._put(frame)
-        self.frames += 1
-
-    @abstractmethod
-    def _put(self, frame: Frame) -> None: ...
-
-    def close(self) -> None:
-        """Finish the output and give it its name."""
-        if isinstance(self._target, AtomicFile):
-            self._target.commit()
-        else:
-            self._target.flush()
-
-    def abort(self) -> None:
-        """Drop the output; what went into a pipe stays there."""
-        if isinstance(self._target, AtomicFile):
-            self._target.discard()
-
-    def __enter__(self) -> Sink:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
-
-
-class Y4mSink(Sink):
+class Y4mSink(FileSink):
     """YUV4MPEG2."""
 
-    def __init__(self, target: AtomicFile | BinaryIO, width: int, height: int, fps: Fraction, depth: int) -> None:
-        super().__init__(target, width, height, fps, depth)
-        target.write(y4m.Y4mHeader(width, height, fps, depth).line())
+    def __init__(self, target: AtomicFile | BinaryIO, geometry: Geometry) -> None:
+        super().__init__(target, geometry)
+        target.write(y4m.Y4mHeader(geometry.width, geometry.height, geometry.fps, geometry.depth).line())
 
     def _put(self, frame: Frame) -> None:
         y4m.write_frame(self._target.write, frame)
 
 
-class RawSink(Sink):
+class RawSink(FileSink):
     """Planes one after the other, no header; 16-bit little-endian samples above 8 bits."""
 
     def _put(self, frame: Frame) -> None:
         self._target.write(frame.to_bytes())
 
 
-class PngSink(Sink):
-    """One picture as 8-bit RGB (BT.601)."""
-
-    def _put(self, frame: Frame) -> None:
-        if self.frames:
-            raise MediaError("a .png holds one picture: limit the frames, or choose .y4m")
-        self._target.write(png.encode(frame.to_rgb()))
+_FILES: dict[str, type[FileSink]] = {".y4m": Y4mSink, ".yuv": RawSink, ".raw": RawSink, ".png": PngSink}
 
 
-_SINKS: dict[str, type[Sink]] = {".y4m": Y4mSink, ".yuv": RawSink, ".raw": RawSink, ".png": PngSink}
+def open_sink(target: str | os.PathLike[str] | BinaryIO, width: int, height: int, fps: Fraction, depth: int = 8,
+              *, crf: int | None = None) -> Sink:
+    """Open an output for frames of width x height, `depth` bits, `fps` frames a second.
 
+    target  a path ending in .y4m, .yuv or .raw (planes without header), .mp4, .mkv or .mov (H.264, see `AvSink`) or
+            .png (one frame); a folder ("out/", or one that is there) or a pattern ("out/%06d.png") for a PNG of
+            every frame; "-" for y4m on standard output; or a binary file object, for y4m. A file appears under its
+            name when whole, and then replaces one that is there.
+    crf     quality of .mp4, .mkv and .mov, 0 (lossless) to 51; 17 unless given
 
-def open_sink(target: str | os.PathLike[str] | BinaryIO, width: int, height: int, fps: Fraction, depth: int = 8) -> Sink:
-    """Open an output for frames of width x height, `depth` bits.
-
-    target  a path ending in .y4m, .yuv or .raw (planes without header) or .png (one frame); "-" for y4m on
-            standard output; or a binary file object, for y4m. A path appears under its name when whole.
-
-    Raises MediaError for another ending, OSError when it cannot be opened.
+    Raises MediaError for another ending, ConfigError for a `crf` that does not apply, OSError when it cannot be opened.
     """
-    if target == "-":
-        return Y4mSink(sys.stdout.buffer, width, height, fps, depth)
-    if not isinstance(target, (str, os.PathLike)):
-        return Y4mSink(target, width, height, fps, depth)
-    ending = os.path.splitext(os.fspath(target))[1].lower()
-    if ending not in _SINKS:
-        raise MediaError(f"{os.fspath(target)}: output must end in {', '.join(_SINKS)}, or be - for y4m")
-    file = AtomicFile(target)
+    geometry = Geometry(width, height, fps, depth)
+    if not isinstance(target, (str, os.PathLike)) or target == "-":
+        _without_crf(crf)
+        return Y4mSink(sys.stdout.buffer if target == "-" else target, geometry)
+    name = os.fspath(target)
+    ending = os.path.splitext(name)[1].lower()
+    if ending in CONTAINERS:
+        return _in_file(name, lambda file: AvSink(file, geometry, CONTAINERS[ending], crf))
+    _without_crf(crf)
+    if name.endswith(("/", os.sep)) or os.path.isdir(name) or ending == ".png" and is_numbered(name):
+        return PngFolderSink(name, geometry)
+    if ending not in _FILES:
+        raise MediaError(f"{name}: output must end in {', '.join((*_FILES, *CONTAINERS))}, be a folder, or be - for y4m")
+    return _in_file(name, lambda file: _FILES[ending](file, geometry))
+
+
+def _without_crf(crf: int | None) -> None:
+    if crf is not None:
+        raise ConfigError(f"crf is for outputs that end in {', '.join(CONTAINERS)}")
+
+
+def _in_file(name: str, make) -> Sink:
+    file = AtomicFile(name)
     try:
-        return _SINKS[ending](file, width, height, fps, depth)
+        return make(file)
     except BaseException:
         file.discard()
         raise
