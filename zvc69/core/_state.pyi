@@ -1,0 +1,6 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def fetch(level: int, magnitude: NDArray[np.uint8], index: NDArray[np.uint8], vectors: NDArray[np.int16],
+          magnitude_out: NDArray[np.uint8], index_out: NDArray[np.uint8]) -> None: ...
+def clear_blocks(codes: NDArray[np.uint8], chosen: NDArray[np.uint8]) -> None: ...
