@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import zvc69
 from zvc69 import Decoder, Encoder, FrameType, StreamReader
 from zvc69.bitstream import KEYFRAME, FileHeader, FrameHeader, PacketMaker, Payload
-from zvc69.codec.latents import Conditions, code_latents
+from zvc69.codec.latents import Conditions, LatentOrder, code_latents
 from zvc69.core import cpu
 from zvc69.errors import CorruptStreamError, ModelError, StreamError, TruncatedStreamError, UnsupportedVersionError, WrongModelError
 from zvc69.model import load_model
@@ -147,7 +147,7 @@ def test_largest_symbols_that_can_be_coded_decode_to_a_picture(encoded, decoder)
         r = rng.choice(np.array([-32768, 32767], np.int16), indices[-1].shape)
         residuals.append(np.where(indices[-1] < model.manifest.skip_below, 0, r).astype(np.int16))
         sigma.put(k, residuals[-1])
-    lanes, substreams = code_latents(model, Conditions(25), z, indices, residuals)
+    lanes, substreams = code_latents(LatentOrder(model, *z.shape[:2], Conditions(25)), z, indices, residuals)
     packet = with_payload(encoded[0], Payload(no_state=True, lanes=lanes, substreams=substreams).pack())
     assert same_at_every_level(decoder, packet)[0] == np.ascontiguousarray(z.transpose(2, 0, 1), np.float32).tobytes()
     frame, = decoder.decode(packet)

@@ -95,13 +95,24 @@ inline void pointwise_tile(const PointwiseJob& job, int block, std::size_t first
     }
 }
 
+// The job's last positions from `first` on, kTile of them at most.
+template <class V, int kVectors, int kTile>
+inline void pointwise_rest(const PointwiseJob& job, int block, std::size_t first) {
+    if constexpr (kTile > 0) {
+        if (job.positions - first == kTile) {
+            pointwise_tile<V, kVectors, kTile>(job, block, first);
+        } else {
+            pointwise_rest<V, kVectors, kTile - 1>(job, block, first);
+        }
+    }
+}
+
 template <class V, int kVectors>
 inline void pointwise_vectors(const PointwiseJob& job) {
     for (int block = 0; block < job.blocks; ++block) {
         std::size_t j = 0;
         for (; j + V::kTile <= job.positions; j += V::kTile) pointwise_tile<V, kVectors, V::kTile>(job, block, j);
-        for (; j + 2 <= job.positions; j += 2) pointwise_tile<V, kVectors, 2>(job, block, j);
-        if (j < job.positions) pointwise_tile<V, kVectors, 1>(job, block, j);
+        pointwise_rest<V, kVectors, V::kTile - 1>(job, block, j);
     }
 }
 

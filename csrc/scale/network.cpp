@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <numeric>
 #include <thread>
 
@@ -22,10 +23,11 @@ std::vector<int> features_of_block(int block, int hyper) {
 }
 
 // Runs a layer, a depthwise one and what follows over rows first..last-1 of `rows`, with three rows of the first
-// layer's output in hand: produce(i, row) fills one, consume(i, row) takes the depthwise layer's.
-template <class Produce, class Consume>
-void through_depthwise(const ScaleKernels& kernels, const Depthwise& layer, std::size_t first, std::size_t last,
-                       std::size_t rows, std::size_t columns, const Produce& produce, const Consume& consume) {
+// layer's output in hand: produce(i, row) fills one, consume(i, row) takes the depthwise layer's. Of row i that is run
+// for the columns of runs(i) alone; produce is to fill those beside them too.
+template <class Runs, class Produce, class Consume>
+void through_depthwise(const ScaleKernels& kernels, const Depthwise& layer, std::size_t first, std::size_t last, std::size_t rows,
+                       std::size_t columns, const Runs& runs, const Produce& produce, const Consume& consume) {
     const std::size_t stride = layer.stride(), padded = (columns + 2) * stride;
     // The position before the first and after the last stay zero, as does the fourth row.
     Buffer<std::uint8_t> ring(4 * padded), spatial(columns * stride);
@@ -37,7 +39,11 @@ void through_depthwise(const ScaleKernels& kernels, const Depthwise& layer, std:
     for (std::size_t i = first; i < last; ++i) {
         if (i + 1 < rows) produce(i + 1, row(i + 1));
         const std::uint8_t* const three[3] = {i > 0 ? row(i - 1) : outside, row(i), i + 1 < rows ? row(i + 1) : outside};
-        layer.run(kernels, three, columns, spatial.data());
+        for (const Run& run : runs(i)) {
+            const std::size_t at = run.first * stride;
+            const std::uint8_t* const there[3] = {three[0] + at, three[1] + at, three[2] + at};
+            layer.run(kernels, there, run.last - run.first, spatial.data() + at);
+        }
         consume(i, spatial.data());
     }
 }
@@ -91,6 +97,7 @@ struct SigmaNetwork::StepBiases {
 
 SigmaNetwork::SigmaNetwork(Isa isa, const SigmaSizes& sizes, const SigmaArrays& arrays)
     : kernels_(scale_kernels(isa)),
+      symbols_(symbol_kernels(isa)),
       sizes_(sizes),
       hyper_in_(kernels_.lanes, arrays.hyper_in, sizes.hyper, ascending(sizes.hyper_width)),
       hyper_spatial_(kernels_.lanes, arrays.hyper_spatial, sizes.hyper_width),
@@ -112,7 +119,7 @@ void SigmaNetwork::hyper(const std::int16_t* z, std::size_t rows, std::size_t co
     const auto stride = static_cast<std::ptrdiff_t>(hyper_spatial_.stride());
     Buffer<std::uint8_t> unsigned_z(per_row);
     through_depthwise(
-        kernels_, hyper_spatial_, 0, rows, rows, columns,
+        kernels_, hyper_spatial_, 0, rows, rows, columns, [&](std::size_t) { return std::array{Run{0, columns}}; },
         [&](std::size_t i, std::uint8_t* out) {
             for (std::size_t c = 0; c < per_row; ++c)
                 unsigned_z[c] = static_cast<std::uint8_t>(std::clamp(z[i * per_row + c] + 128, 0, 255));
@@ -131,7 +138,6 @@ void SigmaNetwork::z_indices(const std::uint8_t* magnitude, const std::uint8_t* 
     const std::size_t latent = static_cast<std::size_t>(sizes_.latent);
     const Buffer<std::int32_t> biases = pack_biases(z_layout_, z_shift_, [&](int o) { return bias[o]; });
     Buffer<std::uint8_t> means(columns * 2 * latent);
-    std::vector<std::uint16_t> sums(latent);  // of 16 codes: at most 4080
 
     PointwiseJob job{};
     job.input[0] = {means.data(), 2 * sizes_.latent, z_weights_.data(), sizes_.latent / 2};
@@ -148,14 +154,8 @@ void SigmaNetwork::z_indices(const std::uint8_t* magnitude, const std::uint8_t* 
         for (std::size_t j = 0; j < columns; ++j)
             for (std::size_t half = 0; half < 2; ++half) {
                 const std::uint8_t* state = half == 0 ? magnitude : index;
-                std::fill(sums.begin(), sums.end(), std::uint16_t{0});
-                for (std::size_t block = 0; block < kSubpositions; ++block) {
-                    const std::size_t at = (4 * i + block / 4) * 4 * columns + 4 * j + block % 4;
-                    for (std::size_t c = 0; c < latent; ++c)
-                        sums[c] = static_cast<std::uint16_t>(sums[c] + state[at * latent + c]);
-                }
-                std::uint8_t* mean = means.data() + (2 * j + half) * latent;
-                for (std::size_t c = 0; c < latent; ++c) mean[c] = static_cast<std::uint8_t>((sums[c] + 8) >> 4);
+                symbols_.block_means(state + (16 * i * columns + 4 * j) * latent, 4 * columns * latent, latent,
+                                     means.data() + (2 * j + half) * latent);
             }
         job.out = out + i * columns * static_cast<std::size_t>(sizes_.hyper);
         kernels_.pointwise(job);
@@ -181,28 +181,35 @@ void SigmaNetwork::indices(const StepJob& job) const {
 void SigmaNetwork::indices_of_rows(const StepJob& job, const StepBiases& biases, std::size_t first,
                                    std::size_t last) const {
     const Step& step = step_[static_cast<std::size_t>(job.step)];
+    const WantedColumns wanted(job.left_out, job.rows, job.columns);
     Buffer<std::uint8_t> mixed(job.columns * step.mix_stride);
+    const std::size_t symbols = static_cast<std::size_t>(sizes_.latent / 4);
     through_depthwise(
-        kernels_, step.spatial, first, last, job.rows, job.columns,
-        [&](std::size_t i, std::uint8_t* out) { step_input_row(job, biases, i, out); },
+        kernels_, step.spatial, first, last, job.rows, job.columns, [&](std::size_t i) { return wanted.of_row(i); },
+        [&](std::size_t i, std::uint8_t* out) {
+            for (const Run& run : wanted.around_row(i)) step_input(job, biases, i, run, out);
+        },
         [&](std::size_t i, const std::uint8_t* spatial) {
-            step.mix.run(kernels_, spatial, static_cast<std::ptrdiff_t>(step.spatial.stride()), job.columns,
-                         mixed.data(), static_cast<std::ptrdiff_t>(step.mix_stride));
-            step_output_row(job, biases, i, mixed.data());
+            if (job.left_out) std::memset(job.out + i * job.columns * symbols, 0, job.columns * symbols);
+            for (const Run& run : wanted.of_row(i)) {
+                const auto stride = static_cast<std::ptrdiff_t>(step.spatial.stride());
+                step.mix.run(kernels_, spatial + run.first * step.spatial.stride(), stride, run.last - run.first,
+                             mixed.data() + run.first * step.mix_stride, static_cast<std::ptrdiff_t>(step.mix_stride));
+                step_output(job, biases, i, run, mixed.data());
+            }
         });
 }
 
-void SigmaNetwork::step_input_row(const StepJob& job, const StepBiases& biases, std::size_t i,
-                                  std::uint8_t* out) const {
+void SigmaNetwork::step_input(const StepJob& job, const StepBiases& biases, std::size_t i, const Run& run,
+                              std::uint8_t* out) const {
     const Step& step = step_[static_cast<std::size_t>(job.step)];
-    const std::size_t before = i * job.columns;
     const auto stride = static_cast<std::ptrdiff_t>(step.spatial.stride());
-    // Which channels are known alternates along the row: even columns, then odd ones.
+    // Which channels are known alternates along the row: columns of one parity, then those of the other.
     const std::size_t passes = job.step > 0 ? 2 : 1;
-    for (std::size_t pass = 0; pass < passes; ++pass) {
+    for (std::size_t begin = run.first; begin < std::min(run.first + passes, run.last); ++begin) {
         PointwiseJob layer{};
         const auto add = [&](const std::uint8_t* data, int channels, const Buffer<std::int8_t>& weights) {
-            layer.input[layer.inputs++] = {data + (before + pass) * static_cast<std::size_t>(channels),
+            layer.input[layer.inputs++] = {data + (i * job.columns + begin) * static_cast<std::size_t>(channels),
                                            static_cast<std::ptrdiff_t>(passes) * channels, weights.data(), channels / 4};
         };
         add(job.hyper, sizes_.hyper, step.hyper);
@@ -211,29 +218,29 @@ void SigmaNetwork::step_input_row(const StepJob& job, const StepBiases& biases, 
             add(job.index, sizes_.latent, step.index);
         }
         for (int m = 0; m < job.step; ++m)
-            add(job.known[m], sizes_.latent / 4, step.known[m][2 * (i % 2) + pass]);
+            add(job.known[m], sizes_.latent / 4, step.known[m][2 * (i % 2) + begin % 2]);
         layer.bias = biases.in.data();
         layer.shift = step.in_shift.data();
         layer.vectors = step.in_layout.vectors;
         layer.blocks = step.in_layout.blocks;
         layer.outputs = step.in_layout.outputs;
         layer.ceiling = 255;
-        layer.out = out + static_cast<std::ptrdiff_t>(pass) * stride;
+        layer.out = out + static_cast<std::ptrdiff_t>(begin) * stride;
         layer.out_stride = static_cast<std::ptrdiff_t>(passes) * stride;
-        layer.positions = (job.columns - pass + passes - 1) / passes;
+        layer.positions = (run.last - begin + passes - 1) / passes;
         kernels_.pointwise(layer);
     }
 }
 
-void SigmaNetwork::step_output_row(const StepJob& job, const StepBiases& biases, std::size_t i,
-                                   const std::uint8_t* mixed) const {
+void SigmaNetwork::step_output(const StepJob& job, const StepBiases& biases, std::size_t i, const Run& run,
+                               const std::uint8_t* mixed) const {
     const std::size_t k = static_cast<std::size_t>(job.step), symbols = static_cast<std::size_t>(sizes_.latent / 4);
     const Step& step = step_[k];
     const auto stride = static_cast<std::ptrdiff_t>(step.mix_stride);
-    for (std::size_t pass = 0; pass < 2; ++pass) {
-        const int d = coded_channel(job.step, i, pass);
+    for (std::size_t begin = run.first; begin < std::min(run.first + 2, run.last); ++begin) {
+        const int d = coded_channel(job.step, i, begin);
         PointwiseJob layer{};
-        layer.input[0] = {mixed + static_cast<std::ptrdiff_t>(pass) * stride, 2 * stride, step.out[d].data(),
+        layer.input[0] = {mixed + static_cast<std::ptrdiff_t>(begin) * stride, 2 * stride, step.out[d].data(),
                           sizes_.mix_width[k] / 4};
         layer.inputs = 1;
         layer.bias = biases.out[d].data();
@@ -242,9 +249,9 @@ void SigmaNetwork::step_output_row(const StepJob& job, const StepBiases& biases,
         layer.blocks = step.out_layout.blocks;
         layer.outputs = step.out_layout.outputs;
         layer.ceiling = kSigmaCeiling;
-        layer.out = job.out + (i * job.columns + pass) * symbols;
+        layer.out = job.out + (i * job.columns + begin) * symbols;
         layer.out_stride = 2 * static_cast<std::ptrdiff_t>(symbols);
-        layer.positions = (job.columns + 1 - pass) / 2;
+        layer.positions = (run.last - begin + 1) / 2;
         kernels_.pointwise(layer);
     }
 }

@@ -5,6 +5,8 @@
 #include <memory>
 
 #include "scale/layers.h"
+#include "scale/symbols.h"
+#include "scale/wanted.h"
 
 namespace zvc {
 
@@ -40,6 +42,7 @@ struct StepJob {
     const std::int32_t* bias_in;      // (step_width,), that of a blank state included
     const std::int32_t* bias_out;     // (latent,)
     std::uint8_t* out;                // (rows, columns, latent / 4)
+    const std::uint8_t* left_out;     // (rows / 4, columns / 4): 1 where no index is wanted, which are then zero; null: nowhere
     int threads;                      // at least 1
 };
 
@@ -60,10 +63,11 @@ private:
     struct StepBiases;
 
     void indices_of_rows(const StepJob& job, const StepBiases& biases, std::size_t first, std::size_t last) const;
-    void step_input_row(const StepJob& job, const StepBiases& biases, std::size_t i, std::uint8_t* out) const;
-    void step_output_row(const StepJob& job, const StepBiases& biases, std::size_t i, const std::uint8_t* mixed) const;
+    void step_input(const StepJob& job, const StepBiases& biases, std::size_t i, const Run& run, std::uint8_t* out) const;
+    void step_output(const StepJob& job, const StepBiases& biases, std::size_t i, const Run& run, const std::uint8_t* mixed) const;
 
     const ScaleKernels& kernels_;
+    const SymbolKernels& symbols_;
     SigmaSizes sizes_;
     Pointwise hyper_in_;
     Depthwise hyper_spatial_;

@@ -22,6 +22,8 @@ struct SymbolKernels {
     // out (columns, 4 * symbols): values shifted left.
     void (*state_row)(const std::uint8_t* const source[4], std::size_t columns, std::size_t symbols, int shift,
                       std::uint8_t* out) noexcept;
+    // Of 4x4 blocks of `channels` codes each, a multiple of 16, whose rows begin `row` bytes apart: (sum + 8) >> 4 by channel.
+    void (*block_means)(const std::uint8_t* codes, std::size_t row, std::size_t channels, std::uint8_t* mean) noexcept;
     // out: channels `plane` floats apart.
     void (*residual_row)(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out,
                          std::size_t plane) noexcept;

@@ -43,6 +43,19 @@ void state_row_avx2(const std::uint8_t* const source[4], std::size_t columns, st
         }
 }
 
+void block_means_avx2(const std::uint8_t* codes, std::size_t row, std::size_t channels, std::uint8_t* mean) noexcept {
+    for (std::size_t c = 0; c < channels; c += 16) {
+        __m256i sum = _mm256_set1_epi16(8);  // of 16 codes: at most 4088
+        for (std::size_t block = 0; block < 16; ++block) {
+            const auto* from = reinterpret_cast<const __m128i*>(codes + block / 4 * row + block % 4 * channels + c);
+            sum = _mm256_add_epi16(sum, _mm256_cvtepu8_epi16(_mm_loadu_si128(from)));
+        }
+        const __m256i means = _mm256_srli_epi16(sum, 4);
+        const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(means), _mm256_extracti128_si256(means, 1));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(mean + c), bytes);
+    }
+}
+
 // out[n] = symbol n of eight columns, from rows of eight symbols that are `stride` apart.
 void transpose8(const std::int16_t* in, std::size_t stride, __m128i out[8]) {
     __m128i a[8], b[8];
@@ -86,6 +99,6 @@ void residual_row_avx2(const std::int16_t* const source[4], std::size_t columns,
 
 }  // namespace
 
-const SymbolKernels kSymbolAvx2 = {magnitude_codes_avx2, state_row_avx2, residual_row_avx2};
+const SymbolKernels kSymbolAvx2 = {magnitude_codes_avx2, state_row_avx2, block_means_avx2, residual_row_avx2};
 
 }  // namespace zvc

@@ -18,6 +18,14 @@ void state_row_scalar(const std::uint8_t* const source[4], std::size_t columns, 
                 out[4 * n + d] = static_cast<std::uint8_t>(source[d ^ (j & 1)][j * symbols + n] << shift);
 }
 
+void block_means_scalar(const std::uint8_t* codes, std::size_t row, std::size_t channels, std::uint8_t* mean) noexcept {
+    for (std::size_t c = 0; c < channels; ++c) {
+        unsigned sum = 8;
+        for (std::size_t block = 0; block < 16; ++block) sum += codes[block / 4 * row + block % 4 * channels + c];
+        mean[c] = static_cast<std::uint8_t>(sum >> 4);
+    }
+}
+
 void residual_row_scalar(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out,
                          std::size_t plane) noexcept {
     for (std::size_t n = 0; n < symbols; ++n)
@@ -28,6 +36,6 @@ void residual_row_scalar(const std::int16_t* const source[4], std::size_t column
 
 }  // namespace
 
-const SymbolKernels kSymbolScalar = {magnitude_codes_scalar, state_row_scalar, residual_row_scalar};
+const SymbolKernels kSymbolScalar = {magnitude_codes_scalar, state_row_scalar, block_means_scalar, residual_row_scalar};
 
 }  // namespace zvc

@@ -15,8 +15,8 @@ WIDTHS = (
 )
 
 
-def compare_frames(what, network, reference, z, qp, state, symbols, threads=1):
-    frame, wanted = network.frame(z, qp, state, threads), reference.frame(z, qp, state)
+def compare_frames(what, network, reference, z, qp, state, symbols, threads=1, copy=None):
+    frame, wanted = network.frame(z, qp, state, threads, copy=copy), reference.frame(z, qp, state, copy)
     for k in range(4):
         compare(f"{what}, indices of step {k}", frame.indices(k), wanted.indices(k))
         r = symbols(frame.shape)
@@ -53,6 +53,21 @@ def threads(rng, level):
         compare_frames(f"{count} threads", network, reference, z, 41, state, lambda s: random_symbols(rng, s), count)
 
 
+@check("scale", "copied blocks")
+def copied(rng, level):
+    """Symbols of copied blocks are given too: what the network makes of them at its neighbours must be as if all was computed."""
+    for widths in WIDTHS:
+        arrays = random_sigma_arrays(rng, **widths)
+        network, reference = scale.SigmaNetwork(arrays), ReferenceNetwork(arrays)
+        for hz, wz in ((1, 1), (1, 3), (4, 2), (5, 9)):
+            for share in (0.0, 0.3, 0.8, 1.0):
+                copy, z = rng.random((hz, wz)) < share, random_z(rng, hz, wz, network.hyper_channels)
+                state = random_state(rng, 4 * hz, 4 * wz, network.latent_channels) if share != 0.3 else None
+                for threads in (1, 3):
+                    compare_frames(f"{widths} {hz}x{wz}, {share}, {threads} threads", network, reference, z, 33, state,
+                                   lambda s: random_symbols(rng, s), threads, copy)
+
+
 @check("scale", "weights and sums at the bound")
 def bound(rng, level):
     for widths in WIDTHS:
@@ -83,14 +98,15 @@ def strided(rng, level):
                    lambda s: random_symbols(rng, s[::-1]).transpose(2, 1, 0))
 
 
-def _frame_speed(with_state):
+def _frame_speed(with_state, copied=None):
     def prepare(rng):
         network = scale.SigmaNetwork(random_sigma_arrays(rng))
         z, state = random_z(rng, 23, 40), random_state(rng, 92, 160) if with_state else None
         symbols = [random_symbols(rng, (92, 160, 24)) for _ in range(4)]
+        copy = None if copied is None else rng.random((23, 40)) < copied
 
         def whole_frame():
-            frame = network.frame(z, 30, state)
+            frame = network.frame(z, 30, state, copy=copy)
             for k in range(4):
                 frame.indices(k)
                 frame.put(k, symbols[k])
@@ -125,3 +141,4 @@ def state_speed(rng):
 
 for _with in (False, True):
     bench("scale", f"frame of 1280x720 {'with' if _with else 'without'} state, per block")(_frame_speed(_with))
+bench("scale", "frame of 1280x720 with state, 70 % copied, per block")(_frame_speed(True, 0.7))

@@ -17,7 +17,7 @@ from ..model import Backend, Model
 from ..model.backend import Slots
 from ..profiler import Profiler
 from .copying import choose_copies
-from .latents import STEPS, Conditions, LatentOrder, code_latents
+from .latents import STEPS, Conditions, LatentOrder, begin_sigma, code_latents
 from .temporal import Planes, copy_blocks, fetch_state, slots_of
 
 
@@ -77,7 +77,7 @@ class FrameCoder:
             analysis = self._backend.analyse(packed, qp, slots, None if slots is None else order.kept_z())
         with self._stage("scale"):
             z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
-            sigma = self._model.integers.sigma.frame(z, qp, conditions.state)
+            sigma = begin_sigma(self._model, conditions, z)
         indices, residuals, mean = [], [], analysis.mean_1
         for k in range(STEPS):
             if k == 2:
@@ -86,7 +86,7 @@ class FrameCoder:
                 with self._stage("refine"):
                     mean = self._backend.refine(analysis, known)
             with self._stage("scale"):
-                index = order.index(sigma.indices(k))
+                index = sigma.indices(k)
             with self._stage("quantise"):
                 r = quantise(analysis.y, mean, index, k, self._thresholds, skip)
             with self._stage("scale"):
@@ -94,7 +94,7 @@ class FrameCoder:
             indices.append(index)
             residuals.append(r)
         with self._stage("entropy"):
-            lanes, substreams = code_latents(self._model, conditions, z, indices, residuals)
+            lanes, substreams = code_latents(order, z, indices, residuals)
             payload = Payload(no_state=conditions.state is None, copy=copy is not None, motion=section, lanes=lanes, substreams=substreams)
         if not wanted:
             return Coded(payload.pack(), None)
@@ -103,4 +103,4 @@ class FrameCoder:
             planes = unpack(out, frame.width, frame.height, frame.depth)
             if prediction is not None:
                 planes = copy_blocks(planes, prediction, copy)
-        return Coded(payload.pack(), Reference(planes, order.state(sigma), field))
+        return Coded(payload.pack(), Reference(planes, sigma.state(), field))

@@ -47,7 +47,8 @@ class Symbols:
 class LatentOrder:
     """The order in which a frame's symbols are coded, and with which tables: the same code for encoder and decoder.
 
-    Symbols of a copied block are left out: index 0 is below every model's `skip_below`, and z's positions are dropped.
+    Symbols of a copied block are left out: index 0, which they get from the sigma network, is below every model's `skip_below`,
+    and z's positions are dropped.
     """
 
     def __init__(self, model: Model, rows: int, columns: int, conditions: Conditions):
@@ -61,7 +62,6 @@ class LatentOrder:
             self.z_tables, self.z_skip = integers.y_tables, model.manifest.skip_below
         self.y_tables, self.y_skip = integers.y_tables, model.manifest.skip_below
         self._keep_z = None if conditions.copy is None else ~conditions.copy
-        self._copied = None if conditions.copy is None else per_block(conditions.copy)
 
     def z_of(self, array: NDArray, first: int, last: int) -> NDArray:
         """The coded ones of rows `first` to `last` of z, or of its indices, in order."""
@@ -81,30 +81,18 @@ class LatentOrder:
             kept = kept & self._keep_z[:, :, None]
         return np.ascontiguousarray(kept.transpose(2, 0, 1), dtype=np.float32)
 
-    def index(self, index: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Indices (h, w, 24) of a step as they code: 0 in copied blocks."""
-        return index if self._copied is None else np.where(self._copied[:, :, None], np.uint8(0), index)
 
-    def state(self, sigma: FrameSigma) -> State:
-        """State that the frame leaves behind."""
-        magnitude, index = sigma.state()
-        if self._copied is not None:
-            index[self._copied] = 0
-        return magnitude, index
+def begin_sigma(model: Model, conditions: Conditions, z: NDArray[np.int16]) -> FrameSigma:
+    """The sigma network of a frame, which is to be asked for the indices of its four steps."""
+    return model.integers.sigma.frame(z, conditions.qp, conditions.state, copy=conditions.copy)
 
 
-def per_block(copy: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(h/4, w/4) -> (h, w)."""
-    return copy.repeat(4, axis=0).repeat(4, axis=1)
-
-
-def code_latents(model: Model, conditions: Conditions, z: NDArray[np.int16], indices: list[NDArray[np.uint8]],
+def code_latents(order: LatentOrder, z: NDArray[np.int16], indices: list[NDArray[np.uint8]],
                  r: list[NDArray[np.int16]]) -> tuple[int, tuple[bytes, ...]]:
     """Lanes and substreams of a frame's latents.
 
-    z (h/4, w/4, 48); indices (as `LatentOrder.index` gives them) and r of the four steps, (h, w, 24) each.
+    z (h/4, w/4, 48); indices and r of the four steps, (h, w, 24) each.
     """
-    order = LatentOrder(model, *z.shape[:2], conditions)
     lanes, data = _code_band(order, z, indices, r, (0, z.shape[0]), None)
     count = min(len(data) // SUBSTREAM_BYTES, MAX_SUBSTREAMS, z.shape[0])
     if count < 2:
@@ -133,9 +121,9 @@ def read_latents(model: Model, width: int, height: int, conditions: Conditions, 
     z = np.zeros(order.z_index.shape, np.int16)
     for decoder, band in zip(decoders, rows):
         order.put_z(z, *band, decoder.get(order.z_of(order.z_index, *band), order.z_tables, order.z_skip))
-    sigma = model.integers.sigma.frame(z, conditions.qp, conditions.state)
+    sigma = begin_sigma(model, conditions, z)
     for k in range(STEPS):
-        index = order.index(sigma.indices(k))
+        index = sigma.indices(k)
         sigma.put(k, _join([d.get(index[4 * first:4 * last], order.y_tables, order.y_skip) for d, (first, last) in zip(decoders, rows)]))
     for decoder in decoders:
         decoder.finish()

@@ -13,7 +13,7 @@ from ..core.pack import blocks
 from ..core.scale import State
 from ..errors import CorruptStreamError, StreamError, UnsupportedVersionError
 from ..model import Model
-from .latents import Conditions, LatentOrder, Symbols, read_latents, symbols
+from .latents import Conditions, Symbols, read_latents, symbols
 from .references import PictureBuffer
 from .temporal import fetch_state
 
@@ -73,8 +73,7 @@ class FrameParser:
             state = None if payload.no_state else fetch_state(reference.state, field)
         conditions = Conditions(qp, state, copy)
         z, sigma = read_latents(self._model, width, height, conditions, payload.lanes, payload.substreams)
-        order = LatentOrder(self._model, *z.shape[:2], conditions)
-        self._buffer.follow(packet.header, _Reference(order.state(sigma), field))
+        self._buffer.follow(packet.header, _Reference(sigma.state(), field))
         return Parsed(symbols(z, sigma, qp), field, copy)
 
     def _motion(self, payload: Payload, reference: _Reference) -> tuple[MotionField, NDArray[np.bool_] | None]:

@@ -33,6 +33,7 @@ cdef extern from "scale/network.h" namespace "zvc" nogil:
         const int32_t* bias_in
         const int32_t* bias_out
         uint8_t* out
+        const uint8_t* left_out
         int threads
     cdef cppclass SigmaNetwork:
         SigmaNetwork(Isa isa, const SigmaSizes& sizes, const SigmaArrays& arrays) except +
@@ -99,7 +100,7 @@ cdef class Network:
 
     def indices(self, int step, const uint8_t[:, :, ::1] hs, const uint8_t[:, :, ::1] magnitude,
                 const uint8_t[:, :, ::1] index, const uint8_t[:, :, :, ::1] known, const int32_t[::1] bias_in,
-                const int32_t[::1] bias_out, uint8_t[:, :, ::1] out, int threads):
+                const int32_t[::1] bias_out, uint8_t[:, :, ::1] out, const uint8_t[:, ::1] left_out, int threads):
         cdef StepJob job
         cdef int m
         job.step, job.threads = step, threads
@@ -111,6 +112,9 @@ cdef class Network:
         for m in range(3):
             job.known[m] = &known[m, 0, 0, 0]
         job.bias_in, job.bias_out, job.out = &bias_in[0], &bias_out[0], &out[0, 0, 0]
+        job.left_out = NULL
+        if left_out is not None:
+            job.left_out = &left_out[0, 0]
         with nogil:
             self.network.get().indices(job)
 

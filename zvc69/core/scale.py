@@ -47,13 +47,15 @@ class SigmaNetwork:
             self._packed[level] = _scale.Network(level, self.arrays)
         return self._packed[level]
 
-    def frame(self, z: NDArray[np.int16], qp: int, state: State | None = None, threads: int = 1) -> FrameSigma:
+    def frame(self, z: NDArray[np.int16], qp: int, state: State | None = None, threads: int = 1, *,
+              copy: NDArray[np.bool_] | None = None) -> FrameSigma:
         """Begin a frame: runs the part of the network that sees `z`, (hz, wz, hyper) int16 of any values.
 
         `state` is that of the reference frame, fetched along the motion, or None for a blank one. `threads`
-        share the rows of each step. Raises ValueError for a shape, dtype or qp that cannot be.
+        share the rows of each step. Where `copy`, (hz, wz) bool, is set the 4x4 blocks have no symbols: their indices
+        are 0 and are not computed. Raises ValueError for a shape, dtype or qp that cannot be.
         """
-        return FrameSigma(self, z, qp, state, threads)
+        return FrameSigma(self, z, qp, state, threads, copy)
 
     def z_indices(self, qp: int, state: State) -> NDArray[np.uint8]:
         """Sigma index 0..63 of every symbol of z, (hz, wz, hyper) uint8, of a frame with `state`.
@@ -83,7 +85,7 @@ class FrameSigma:
     """
 
     def __init__(self, network: SigmaNetwork, z: NDArray[np.int16], qp: int, state: State | None,
-                 threads: int) -> None:
+                 threads: int, copy: NDArray[np.bool_] | None) -> None:
         if np.ndim(z) != 3 or 0 in np.shape(z):
             raise ValueError(f"z must be (hz, wz, {network.hyper_channels}), not shape {np.shape(z)}")
         hz, wz = z.shape[:2]
@@ -93,6 +95,7 @@ class FrameSigma:
         self._arrays, self._packed, self._level = network.arrays, network.packed(), cpu.level()
         self._qp, self._threads = _check_qp(qp), threads
         self.shape = 4 * hz, 4 * wz, network.latent_channels // 4
+        self._left_out = None if copy is None else _array("copy", copy, np.bool_, (hz, wz)).view(np.uint8)
         self._temporal = (None, None) if state is None else network.checked_state(state, 4 * hz, 4 * wz)
         self._hs = np.empty((4 * hz, 4 * wz, network.hyper_channels), np.uint8)
         self._packed.hyper(z, self._hs)
@@ -115,7 +118,7 @@ class FrameSigma:
             if blank:
                 bias_in = bias_in + arrays[f"step{k}_in.blank"]
             self._packed.indices(k, self._hs, *self._temporal, self._code, bias_in,
-                                 at_qp(arrays[f"step{k}_out.bias"], self._qp), index, self._threads)
+                                 at_qp(arrays[f"step{k}_out.bias"], self._qp), index, self._left_out, self._threads)
             self._asked = k + 1
         view = index.view()
         view.flags.writeable = False

@@ -61,17 +61,19 @@ class ReferenceNetwork:
         m = (codes.reshape(rows // 4, 4, columns // 4, 4, channels).sum((1, 3)) + 8) >> 4
         return self.pointwise("z_index", m, _at_qp(self.arrays["z_index.bias"], qp), 63).astype(np.uint8)
 
-    def frame(self, z: NDArray[np.int16], qp: int, state: tuple[np.ndarray, np.ndarray] | None = None) -> ReferenceFrame:
-        return ReferenceFrame(self, z, qp, state)
+    def frame(self, z: NDArray[np.int16], qp: int, state: tuple[np.ndarray, np.ndarray] | None = None,
+              copy: NDArray[np.bool_] | None = None) -> ReferenceFrame:
+        return ReferenceFrame(self, z, qp, state, copy)
 
 
 class ReferenceFrame:
     """`zvc69.core.scale.FrameSigma` without checks. All 96 channels of a step are computed, then a quarter taken."""
 
-    def __init__(self, network: ReferenceNetwork, z: np.ndarray, qp: int, state: tuple | None) -> None:
+    def __init__(self, network: ReferenceNetwork, z: np.ndarray, qp: int, state: tuple | None, copy: np.ndarray | None) -> None:
         self.network, self.qp, self.blank = network, qp, state is None
         self.hs = network.hyper(z)
         h, w, _ = self.hs.shape
+        self.copied = np.zeros((h, w), bool) if copy is None else copy.repeat(4, axis=0).repeat(4, axis=1)
         self.step = step_of(h, w, network.latent).transpose(1, 2, 0)
         zeros = np.zeros((h, w, network.latent), np.int64)
         self.temporal = [zeros, zeros] if state is None else [half.astype(np.int64) for half in state]
@@ -86,6 +88,7 @@ class ReferenceFrame:
         t = network.pointwise(f"step{k}_mix", network.depthwise(f"step{k}_spatial",
                                                                 network.pointwise(f"step{k}_in", x, bias)))
         every = network.pointwise(f"step{k}_out", t, _at_qp(arrays[f"step{k}_out.bias"], self.qp), 63)
+        every[self.copied] = 0
         coded = self.step == k
         self.index[coded] = every[coded]
         return every[coded].reshape(*coded.shape[:2], -1).astype(np.uint8)
