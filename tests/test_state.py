@@ -50,22 +50,5 @@ def test_rejects_what_does_not_fit():
             state.fetch(good, vectors, out)
 
 
-def test_cleared_blocks_are_those_chosen():
-    codes = np.full((8, 12, 24), 7, np.uint8)
-    chosen = np.array([[False, True, False], [True, False, False]])
-    assert state.clear_blocks(codes, chosen) is codes
-    assert not codes[:4, 4:8].any() and not codes[4:, :4].any()
-    assert codes.sum() == 7 * 24 * 16 * 4
-
-
-def test_clear_blocks_rejects_what_does_not_fit():
-    codes, chosen = np.zeros((8, 12, 24), np.uint8), np.zeros((2, 3), bool)
-    frozen = codes.copy()
-    frozen.flags.writeable = False
-    for wrong in ((codes[:6], chosen), (codes, chosen.T), (codes, chosen.astype(np.uint8)), (frozen, chosen), (codes[:, :, ::2], chosen)):
-        with pytest.raises(ValueError):
-            state.clear_blocks(*wrong)
-
-
 def test_documentation_examples():
     assert doctest.testmod(state).failed == 0

@@ -1,4 +1,4 @@
-// Codes that a frame leaves behind for later ones, (rows, columns, channels) bytes: fetched along block vectors, cleared in copied blocks.
+// Codes that a frame leaves behind for later ones, (rows, columns, channels) bytes, fetched along block vectors.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,5 @@ const StateKernels& state_kernels(Isa isa) noexcept;
 
 extern const StateKernels kStateScalar;
 extern const StateKernels kStateAvx2;
-
-// Zeroes the codes of 4x4 blocks whose flag of `chosen`, (rows / 4, columns / 4), is set.
-void clear_blocks(std::uint8_t* codes, const std::uint8_t* chosen, std::size_t rows, std::size_t columns, std::size_t channels) noexcept;
 
 }  // namespace zvc

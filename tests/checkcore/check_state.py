@@ -1,4 +1,4 @@
-"""State along vectors, and copied blocks of it, against NumPy."""
+"""State along vectors against NumPy."""
 import numpy as np
 
 from zvc69.core import state
@@ -37,16 +37,6 @@ def strided(rng, level):
     for mine, array, want in zip(out, got, reference.fetch(both, vectors), strict=True):
         assert mine is array
         compare("codes", array, want)
-
-
-@check("state", "clear_blocks")
-def clearing(rng, level):
-    for h, w, channels in ((4, 4, 1), (8, 20, 24), (12, 36, 96)):
-        for share in (0.0, 0.5, 1.0):
-            array = rng.integers(1, 256, (h, w, channels), dtype=np.uint8)
-            chosen = rng.random((w // 4, h // 4)).T < share
-            want = reference.clear_blocks(array.copy(), chosen)
-            compare(f"{h}x{w}x{channels}, {share}", state.clear_blocks(array, chosen), want)
 
 
 def _speed(largest):

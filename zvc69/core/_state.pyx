@@ -17,7 +17,6 @@ cdef extern from "state/state.h" namespace "zvc" nogil:
     cdef cppclass StateKernels:
         void fetch(const FetchJob& job) noexcept
     const StateKernels& state_kernels(Isa isa) noexcept
-    void c_clear_blocks "zvc::clear_blocks"(uint8_t* codes, const uint8_t* chosen, size_t rows, size_t columns, size_t channels) noexcept
 
 
 def fetch(int level, const uint8_t[:, :, ::1] magnitude, const uint8_t[:, :, ::1] index, const int16_t[:, :, ::1] vectors,
@@ -28,8 +27,3 @@ def fetch(int level, const uint8_t[:, :, ::1] magnitude, const uint8_t[:, :, ::1
     job.rows, job.columns, job.channels = magnitude.shape[0], magnitude.shape[1], magnitude.shape[2]
     with nogil:
         state_kernels(<Isa>level).fetch(job)
-
-
-def clear_blocks(uint8_t[:, :, ::1] codes, const uint8_t[:, ::1] chosen):
-    with nogil:
-        c_clear_blocks(&codes[0, 0, 0], &chosen[0, 0], codes.shape[0], codes.shape[1], codes.shape[2])

@@ -1,4 +1,4 @@
-"""Sigma state of a reference frame: fetched along block vectors, and cleared where blocks are copied."""
+"""Sigma state of a reference frame: fetched along block vectors."""
 from __future__ import annotations
 
 import numpy as np
@@ -41,17 +41,3 @@ def fetch(state: State, vectors: NDArray[np.int16], out: State | None = None) ->
     magnitude, index = state
     _state.fetch(cpu.level(), np.ascontiguousarray(magnitude), np.ascontiguousarray(index), np.ascontiguousarray(vectors), *out)
     return out
-
-
-def clear_blocks(codes: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """`codes`, (h, w, channels) uint8, zeroed in place in every 4x4 blocks whose flag in `chosen`, (h / 4, w / 4) bool, is set.
-
-    Raises ValueError for another shape or dtype, and unless `codes` is C-contiguous and writable.
-    """
-    if codes.dtype != np.uint8 or codes.ndim != 3 or 0 in codes.shape or not codes.flags.c_contiguous or not codes.flags.writeable:
-        raise ValueError(f"codes must be writable, C-contiguous uint8 (h, w, channels), not {codes.dtype} of shape {codes.shape}")
-    h, w, _ = codes.shape
-    if h % 4 or w % 4 or chosen.dtype != np.bool_ or chosen.shape != (h // 4, w // 4):
-        raise ValueError(f"flags of 4x4 blocks of {h}x{w} must be bool of a quarter of that, not {chosen.dtype} of shape {chosen.shape}")
-    _state.clear_blocks(codes, np.ascontiguousarray(chosen).view(np.uint8))
-    return codes

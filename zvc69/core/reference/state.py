@@ -17,9 +17,3 @@ def fetch(state: State, vectors: NDArray[np.int16]) -> State:
     i = np.clip(np.arange(h)[:, None] + shift[:, :, 1], 0, h - 1)
     j = np.clip(np.arange(w) + shift[:, :, 0], 0, w - 1)
     return state[0][i, j], state[1][i, j]
-
-
-def clear_blocks(codes: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """As `zvc69.core.state.clear_blocks`."""
-    codes[chosen.repeat(4, axis=0).repeat(4, axis=1)] = 0
-    return codes
