@@ -155,7 +155,7 @@ def test_fractions_where_integers_belong_are_refused(options):
     (np.zeros((72, 64), np.uint8), 10, "uint8"),
     (np.zeros((48, 64, 4), np.uint8), 8, "rgb24"),
     (np.zeros((48, 64, 3), np.float32), 8, "float32"),
-    (np.zeros((48, 64), np.uint8), 8, "a frame of 64x32"),
+    (np.zeros((60, 64), np.uint8), 8, "a frame of 64x40"),
     ("picture.png", 8, "not a picture"),
 ])
 def test_frames_that_do_not_fit_are_refused(frame, depth, message):

@@ -114,7 +114,7 @@ def test_full_range_y4m_becomes_limited():
 
 @pytest.mark.parametrize("data, message", [
     (b"", "empty"),
-    (b"YUV4MPEG2 W4 H2 C444\n", "'444'.*4:2:0"),
+    (b"YUV4MPEG2 W4 H2 C422\n", "'422'.*4:2:0"),
     (b"YUV4MPEG2 W4 H2 C420p14\n", "420p14"),
     (b"YUV4MPEG2 W4 C420\n", "without width or height"),
     (b"YUV4MPEG2 W-4 H2\n", "size '-4'"),

@@ -92,7 +92,7 @@ def test_odd_sizes_stay_as_they_are(tmp_path, depth):
     frames = clip(65, 47, depth)
     path = write(tmp_path / "a.mp4", frames, crf=0)
     assert probe(path)[1].startswith("yuv444p")
-    for ours, theirs in zip(frames, read(path), strict=True):
+    for ours, theirs in zip(frames, (frame.convert("yuv420") for frame in read(path)), strict=True):
         np.testing.assert_array_equal(ours.y, theirs.y)
         assert np.abs(ours.u.astype(int) - theirs.u).mean() < 1 << (depth - 8)
 

@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from ..media import open_source
 from ..metrics import MsSsimMeter, PsnrMeter, bits_per_pixel, kilobits_per_second
 from ..metrics.ms_ssim import SMALLEST_SIDE
+from ..metrics.psnr import alike
 from .streams import is_stream
 
 
@@ -50,6 +51,7 @@ def measure(reference: str, distorted: str) -> tuple[dict[str, Any], list[str]]:
                 if copy is None:
                     break
                 continue
+            original, copy = alike(original, copy)
             meter.add(original, copy)
             if min(original.width, original.height) >= SMALLEST_SIDE:
                 similarity.add(original.y, copy.y, original.depth)
@@ -86,10 +88,16 @@ def _text(figures: dict[str, Any]) -> str:
     psnr = figures["psnr"]
     lines = [
         f"frames  {figures['frames']}",
-        f"PSNR    Y {psnr['y']:.3f}  U {psnr['u']:.3f}  V {psnr['v']:.3f}  6:1:1 {psnr['weighted']:.3f} dB",
+        f"PSNR    {_decibels(psnr)} dB",
     ]
     if figures["ms_ssim"] is not None:
         lines.append(f"MS-SSIM Y {figures['ms_ssim']:.6f}")
     if "bpp" in figures:
         lines.append(f"rate    {figures['bpp']:.4f} bpp, {figures['kbps']:.2f} kb/s, {figures['bytes']} bytes")
     return "\n".join(lines)
+
+
+def _decibels(psnr: dict[str, Any]) -> str:
+    if psnr["u"] is None:
+        return f"Y {psnr['y']:.3f}"
+    return f"Y {psnr['y']:.3f}  U {psnr['u']:.3f}  V {psnr['v']:.3f}  6:1:1 {psnr['weighted']:.3f}"

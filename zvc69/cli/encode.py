@@ -5,6 +5,7 @@ import click
 
 from ..codec import EncodeSummary, encode_file
 from ..config import MAX_QP, Quality
+from ..media import SPACES
 from . import options
 from .progress import FrameProgress
 
@@ -17,11 +18,13 @@ from .progress import FrameProgress
 @click.option("--qp", type=click.IntRange(0, MAX_QP), help="Quantiser instead of a name: higher is smaller.")
 @click.option("--gop", type=click.IntRange(min=0), default=1, show_default=True, metavar="N",
               help="Largest distance of keyframes, 0 = the first frame only; other than 1 needs a model with P frames.")
+@click.option("--colour-space", type=click.Choice(("auto", *SPACES)), default="auto", show_default=True,
+              help="Colour space to convert frames to and to give them back in; auto is the source's. Coded is 4:2:0.")
 @click.option("--model", default="lite", show_default=True, metavar="NAME", help="Installed model, or a model's folder.")
 @options.backend
 @options.frames
-def encode(source: str, target: str, quality: str | None, qp: int | None, gop: int, model: str, backend: str,
-           frames: int | None) -> None:
+def encode(source: str, target: str, quality: str | None, qp: int | None, gop: int, colour_space: str, model: str,
+           backend: str, frames: int | None) -> None:
     """Encode IN to the stream OUT.
 
     IN is a video or still that FFmpeg reads, y4m, or - for standard input; OUT is a path, or - for standard output.
@@ -29,8 +32,8 @@ def encode(source: str, target: str, quality: str | None, qp: int | None, gop: i
     if quality is not None and qp is not None:
         raise click.UsageError("give --quality or --qp, not both")
     with FrameProgress("encoding") as progress:
-        summary = encode_file(source, target, quality=quality, qp=qp, gop=gop, model=model, backend=backend,
-                              frames=frames, progress=progress)
+        summary = encode_file(source, target, quality=quality, qp=qp, gop=gop, model=model, backend=backend, frames=frames,
+                              colour=None if colour_space == "auto" else colour_space, progress=progress)
     for note in summary.notes:
         click.echo(f"zvc69: note: {note}", err=True)
     click.echo(summary_line(summary), err=True)

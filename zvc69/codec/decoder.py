@@ -9,7 +9,7 @@ from ..bitstream import FileHeader, Packet, PacketParser
 from ..config import MAX_PIXELS
 from ..core.pack import unpack
 from ..errors import StreamError, WrongModelError
-from ..media import Frame
+from ..media import Colour, Frame, from_coded
 from ..model import Backend, Model, create_backend, model_for_hash
 from ..profiler import Profiler
 from .parser import FrameParser, Parsed
@@ -144,4 +144,4 @@ class _Chain:
         if header.gop != 1:
             for plane in planes:     # later frames are predicted from them
                 plane.flags.writeable = False
-        return Frame(*planes, depth=header.bit_depth, pts=packet.pts)
+        return from_coded(planes, header.bit_depth, Colour.of_header(header), packet.pts)

@@ -5,13 +5,12 @@ import math
 from fractions import Fraction
 
 import av
-import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream import KEYFRAME, FileHeader, FrameHeader, FrameType, Packet, PacketMaker, reference_flags
+from ..bitstream import KEYFRAME, ColourSpace, FileHeader, FrameHeader, FrameType, Packet, PacketMaker, reference_flags
 from ..config import MAX_QP, Quality
 from ..errors import ConfigError
-from ..media import Frame
+from ..media import Colour, Frame, coded_frame
 from ..media.source import fitted_rate
 from ..model import Backend, Model, create_backend, load_model
 from ..profiler import Profiler
@@ -31,6 +30,8 @@ class Encoder:
     backend         "auto", "cpu" (ONNX Runtime) or "openvino"
     model           name of an installed model, or a folder
     depth           bits per sample: 8, 10 or 12
+    colour          colour space that decoders give frames back in, by name ("yuv420", "yuv444", "rgb", "gray") or with all that
+                    a `Colour` states; coded is 4:2:0
     total_frames    stated in the header if known (0 = unknown)
     threads         of the networks, 0 = all cores
     profiler        takes the times of the stages
@@ -45,8 +46,8 @@ class Encoder:
     """
 
     def __init__(self, width: int, height: int, fps: Fraction | float = 30, *, quality: Quality | str | None = None, qp: int | None = None,
-                 gop: int = 1, backend: str = "auto", model: str = "lite", depth: int = 8, total_frames: int = 0, threads: int = 0,
-                 profiler: Profiler | None = None) -> None:
+                 gop: int = 1, backend: str = "auto", model: str = "lite", depth: int = 8,
+                 colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0, threads: int = 0, profiler: Profiler | None = None) -> None:
         self._model: Model = load_model(model)
         self.qp = _choose_qp(self._model, quality, qp)
         if gop != 1 and not self._model.manifest.inter:
@@ -58,7 +59,7 @@ class Encoder:
         self.header = FileHeader(
             width=width, height=height, fps_num=rate.numerator, fps_den=rate.denominator, quality=self.qp, gop=gop, bit_depth=depth,
             model_hash=manifest.short_hash, latent_channels=manifest.latent_channels, hyper_channels=manifest.hyper_channels,
-            total_frames=total_frames, minor=int(gop != 1))     # P frames came with format 1.1
+            total_frames=total_frames, minor=int(gop != 1), **Colour.of(colour).header_fields())     # P frames came with format 1.1
         self._backend: Backend = create_backend(backend, self._model, threads)
         self._profiler = profiler or Profiler()
         self._coder = FrameCoder(self._model, self._backend, self._profiler)
@@ -75,9 +76,9 @@ class Encoder:
     def encode(self, frame: Frame | av.VideoFrame | NDArray, *, keyframe: bool = False) -> list[Packet]:
         """Packets that this frame completes, in order of coding.
 
-        frame: a `Frame`, a PyAV frame of any format, or an array: (height, width, 3) uint8 is rgb24,
-        (height * 3 / 2, width) is yuv420p (uint8 at depth 8, uint16 above). keyframe: make it one. Raises
-        ConfigError if the frame does not fit the encoder's size and depth.
+        frame: a `Frame`, a PyAV frame of any format, or an array: (height, width, 3) uint8 is rgb24, (height * 3 / 2, width)
+        yuv420p, (3, height, width) yuv444p, (height, width) gray (uint8 at depth 8, uint16 above). keyframe: make it one. Raises
+        ConfigError if the frame does not fit the encoder's size and depth, or is a colour picture in a gray stream.
         """
         picture = self._fitting(frame)
         plan = self._gop.next(keyframe)
@@ -97,19 +98,10 @@ class Encoder:
         return []
 
     def _fitting(self, frame: Frame | av.VideoFrame | NDArray) -> Frame:
-        header = self.header
-        if isinstance(frame, av.VideoFrame):
-            frame = Frame.from_av(frame)
-        elif not isinstance(frame, Frame):
-            array = np.asarray(frame)
-            if array.dtype.kind not in "uif":
-                raise ConfigError(f"a {type(frame).__name__} is not a picture: give a Frame, a PyAV frame or an array", frame=self._count)
-            frame = Frame.from_rgb24(array) if array.ndim == 3 else Frame.from_yuv420p(array, depth=header.bit_depth)
-        if (frame.width, frame.height) != (header.width, header.height):
-            raise ConfigError(f"a frame of {frame.width}x{frame.height} for an encoder of {header.width}x{header.height}", frame=self._count)
-        if frame.depth != header.bit_depth:
-            raise ConfigError(f"a frame of {frame.depth} bits for an encoder of {header.bit_depth}", frame=self._count)
-        return frame
+        try:
+            return coded_frame(frame, self.header)
+        except ConfigError as error:
+            raise ConfigError(error.message, frame=self._count) from None
 
 
 def _choose_qp(model: Model, quality: Quality | str | None, qp: int | None) -> int:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO
 
 from ..bitstream import StreamWriter
 from ..errors import MediaError
-from ..media import Frame, open_sink, open_source
+from ..media import Colour, Frame, colour_of, open_sink, open_source
 from ..metrics import bits_per_pixel, kilobits_per_second
 from .encoder import Encoder
 from .prefetch import prefetch
@@ -68,25 +68,38 @@ class DecodeSummary:
 
 
 def encode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.PathLike[str] | BinaryIO, *, frames: int | None = None,
-                progress: Progress | None = None, **options) -> EncodeSummary:
+                colour: Colour | str | None = None, progress: Progress | None = None, **options) -> EncodeSummary:
     """Encode a video or still that FFmpeg reads, y4m or "-" (standard input) to `target` ("-": standard output).
 
-    frames: only the first so many. options: as for `Encoder`. An output path appears when the stream is whole; after
+    frames: only the first so many. colour: colour space that frames are converted to and given back in; None = the source's, which
+    must not turn from gray to colours then. options: as for `Encoder`. An output path appears when the stream is whole; after
     a failure what was coded stays readable beside it under the name `path + ".part"`.
 
     Raises MediaError, ConfigError, ModelError, BackendError, OSError.
     """
     with open_source(source) as video:
         total = video.total_frames if frames is None else min(frames, video.total_frames or frames)
-        return encode_frames(islice(video, frames), target, width=video.width, height=video.height, fps=video.fps, depth=video.depth,
-                             total=total, progress=progress, notes=video.notes, **options)
+        pictures: Iterable[Frame] = islice(video, frames)
+        if colour is None:
+            colour = video.colour
+        else:
+            colour = video.colour.in_space(Colour.of(colour).space)
+            pictures = (frame.convert(colour.space) for frame in pictures)
+        return encode_frames(pictures, target, width=video.width, height=video.height, fps=video.fps, depth=video.depth,
+                             colour=colour, total=total, progress=progress, notes=video.notes, **options)
 
 
 def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | BinaryIO, *, width: int, height: int, fps: Fraction | float,
-                  total: int | None = None, progress: Progress | None = None, notes: tuple[str, ...] = (), **options) -> EncodeSummary:
-    """Encode frames from any iterable (see `Encoder.encode` for what a frame may be) to a stream; else as `encode_file`."""
+                  depth: int = 8, colour: Colour | str | None = None, total: int | None = None, progress: Progress | None = None,
+                  notes: tuple[str, ...] = (), **options) -> EncodeSummary:
+    """Encode frames from any iterable (see `Encoder.encode` for what a frame may be) to a stream; else as `encode_file`.
+
+    colour: as for `Encoder`; None = that of the first frame.
+    """
     start = time.perf_counter()
-    encoder = Encoder(width, height, fps, **options)
+    if colour is None:
+        colour, frames = _colour_of_first(frames, height, depth)
+    encoder = Encoder(width, height, fps, depth=depth, colour=colour, **options)
     done, qps = 0, 0
     with StreamWriter(_output(target), encoder.header) as writer:
         def put(packets) -> None:
@@ -120,13 +133,21 @@ def decode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.Path
         total = header.total_frames or None
         if frames is not None:
             total = min(frames, total or frames)
-        sink = stack.enter_context(open_sink(target, header.width, header.height, header.fps, header.bit_depth, crf=crf))
+        sink = stack.enter_context(open_sink(target, header.width, header.height, header.fps, header.bit_depth,
+                                              colour=Colour.of_header(header), crf=crf))
         # one thread decodes, this one writes: both release the GIL for nearly all of their time
         for frame in prefetch(islice(video, frames)):
             sink.write(frame)
             if progress:
                 progress(sink.frames, total, 0)
     return DecodeSummary(sink.frames, time.perf_counter() - start, header.width, header.height, video.backend, len(video.damage))
+
+
+def _colour_of_first(frames: Iterable[Frame], height: int, depth: int) -> tuple[Colour, Iterable[Frame]]:
+    """Colour of the first frame, and all frames."""
+    iterator = iter(frames)
+    first = list(islice(iterator, 1))
+    return (colour_of(first[0], height, depth) if first else Colour()), chain(first, iterator)
 
 
 def _input(source):

@@ -1,11 +1,15 @@
 """Frames as H.264 or HEVC in a container, by FFmpeg."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import av
 
+from ..bitstream import ColourSpace
 from ..errors import ConfigError, MediaError
 from . import convert
 from .atomic import AtomicFile
+from .colour import Colour
 from .frame import Frame
 from .sink import FileSink, Geometry
 
@@ -20,8 +24,8 @@ class AvSink(FileSink):
 
     crf     constant rate factor of the encoder: 0 is lossless, 51 the worst; None = 17
 
-    Frames keep their times: `pts` counts from the first frame's, frames without one follow the frame before. 4:2:0
-    in these codecs has even sizes only, so pictures of odd size are stored as 4:4:4, at their size.
+    Frames keep their times: `pts` counts from the first frame's, frames without one follow the frame before. Gray and
+    4:4:4 stay so, RGB becomes 4:2:0. 4:2:0 in these codecs has even sizes only: pictures of odd size become 4:4:4.
     """
 
     def __init__(self, target: AtomicFile, geometry: Geometry, container: str, crf: int | None = None) -> None:
@@ -32,13 +36,13 @@ class AvSink(FileSink):
         codec = "libx264" if geometry.depth <= 10 else "libx265"
         self._first: int | None = None
         self._last = -1
-        self._whole_chroma = bool(geometry.width % 2 or geometry.height % 2)
+        self._colour = _storable(geometry)
         try:
             self._container = av.open(target, "w", format=container)
             self._stream = self._container.add_stream(codec, rate=geometry.fps, options=_options(codec, crf))
             self._stream.width, self._stream.height = geometry.width, geometry.height
-            formats = convert.PLANAR_444 if self._whole_chroma else convert.FORMATS
-            self._stream.pix_fmt = formats[geometry.depth]
+            self._stream.pix_fmt = convert.FORMATS[self._colour.space][geometry.depth]
+            self._colour.put(self._stream.codec_context)
             if codec == "libx265" and container != "matroska":
                 self._stream.codec_context.codec_tag = "hvc1"   # the tag that Apple's players know
             self._stream.codec_context.open()
@@ -46,9 +50,7 @@ class AvSink(FileSink):
             raise _failure(error) from None
 
     def _put(self, frame: Frame) -> None:
-        picture = convert.planes_to_av(frame.planes, frame.depth)
-        if self._whole_chroma:
-            picture = convert.at_full_chroma(picture, frame.depth)
+        picture = frame.convert(self._colour.space).to_av()
         picture.pts, picture.time_base = self._time(frame), 1 / self._geometry.fps
         self._mux(picture)
 
@@ -86,6 +88,15 @@ class AvSink(FileSink):
         except (av.FFmpegError, OSError):
             pass   # what it could not write is dropped anyway
         super().abort()
+
+
+def _storable(geometry: Geometry) -> Colour:
+    """The geometry's colour, in the space that the video gets."""
+    colour = geometry.colour
+    if colour.space in (ColourSpace.GRAY, ColourSpace.YUV444):
+        return colour
+    odd = geometry.width % 2 or geometry.height % 2
+    return replace(colour, space=ColourSpace.YUV444 if odd else ColourSpace.YUV420)
 
 
 def _options(codec: str, crf: int) -> dict[str, str]:

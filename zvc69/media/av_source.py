@@ -41,7 +41,8 @@ class AvSource(Source):
             raise MediaError(f"{self.name}: no frame in it")
         self._first: av.VideoFrame | None = first
         self.width, self.height = first.width, first.height
-        self.depth = Frame.from_av(first).depth
+        picture = Frame.from_av(first)
+        self.depth, self.colour = picture.depth, picture.colour
         self.fps = fitted_rate(Fraction(stream.average_rate or stream.guessed_rate or 25))
         self.total_frames = self._count(stream)
         rotation = getattr(first, "rotation", 0)

@@ -6,6 +6,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from ..bitstream import ColourSpace
+from .convert import gray_levels
 from .frame import Frame
 
 # What PNG calls its samples, by (dimensions, bytes of a sample) of an array; PyAV swaps bytes by the name.
@@ -25,5 +27,8 @@ def encode(picture: np.ndarray) -> bytes:
 
 
 def encode_frame(frame: Frame) -> bytes:
-    """A frame as a PNG file: 8 bits a channel of 8-bit frames, 16 of deeper ones."""
-    return encode(frame.to_rgb(depth=8 if frame.depth == 8 else 16))
+    """A frame as a PNG file: gray or RGB, 8 bits a channel of 8-bit frames, 16 of deeper ones."""
+    depth = 8 if frame.depth == 8 else 16
+    if frame.colour.space == ColourSpace.GRAY:
+        return encode(gray_levels(frame.y, frame.depth, frame.colour.full_range, depth))
+    return encode(frame.to_rgb(depth=depth))

@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"%%|%(0[0-9]{1,2})?d")
 
 
 class PngSink(FileSink):
-    """One picture: RGB, 8 bits a channel of 8-bit frames, 16 of deeper ones."""
+    """One picture: gray or RGB, 8 bits a channel of 8-bit frames, 16 of deeper ones."""
 
     def _put(self, frame: Frame) -> None:
         if self.frames:

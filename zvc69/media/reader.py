@@ -91,7 +91,7 @@ class Y4mSource(_StreamSource):
         super().__init__(stream, name, owned=owned)
         self._header = header = y4m.read_header(stream)
         self.width, self.height, self.depth = header.width, header.height, header.depth
-        self.fps = fitted_rate(header.fps)
+        self.fps, self.colour = fitted_rate(header.fps), header.frame_colour
         self.total_frames = self._count()
 
     def _frames(self) -> Iterator[Frame]:

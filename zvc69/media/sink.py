@@ -9,17 +9,19 @@ from typing import BinaryIO
 
 from ..errors import MediaError
 from .atomic import AtomicFile
+from .colour import Colour
 from .frame import Frame
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What all frames of an output have in common: size in pixels, frames a second, bits per sample."""
+    """What all frames of an output have in common: size in pixels, frames a second, bits per sample, colour."""
 
     width: int
     height: int
     fps: Fraction
     depth: int = 8
+    colour: Colour = Colour()
 
 
 class Sink(ABC):
@@ -33,7 +35,10 @@ class Sink(ABC):
         self.frames = 0
 
     def write(self, frame: Frame) -> None:
-        """Append a frame. Raises MediaError if size or depth differ from the sink's, OSError (BrokenPipeError)."""
+        """Append a frame, in the sink's colour space.
+
+        Raises MediaError if size or depth differ from the sink's, OSError (BrokenPipeError).
+        """
         ours = self._geometry
         if (frame.width, frame.height, frame.depth) != (ours.width, ours.height, ours.depth):
             raise MediaError(
@@ -41,7 +46,7 @@ class Sink(ABC):
                 f"{ours.width}x{ours.height}, {ours.depth} bits",
                 frame=self.frames,
             )
-        self._put(frame)
+        self._put(frame.convert(ours.colour.space, full_range=ours.colour.full_range))
         self.frames += 1
 
     @abstractmethod

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from types import TracebackType
 
+from .colour import Colour
 from .frame import Frame
 
 _U16 = 65535
@@ -18,6 +19,7 @@ class Source(ABC):
     width, height  pixels
     fps            frames a second, both terms within 16 bits; variable rates are taken as their average
     depth          bits per sample: 8, 10 or 12
+    colour         colour space of the frames, and what the source states of its colours
     total_frames   as the container states it, None if unknown
     notes          one-line remarks for the user: what of the source is ignored
 
@@ -29,6 +31,7 @@ class Source(ABC):
     height: int
     fps: Fraction
     depth: int
+    colour: Colour = Colour()
     total_frames: int | None
     notes: tuple[str, ...] = ()
 

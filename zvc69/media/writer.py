@@ -10,6 +10,7 @@ from ..errors import ConfigError, MediaError
 from . import y4m
 from .atomic import AtomicFile
 from .av_sink import CONTAINERS, AvSink
+from .colour import Colour
 from .frame import Frame
 from .png_sink import PngFolderSink, PngSink, is_numbered
 from .sink import FileSink, Geometry, Sink
@@ -22,7 +23,8 @@ class Y4mSink(FileSink):
 
     def __init__(self, target: AtomicFile | BinaryIO, geometry: Geometry) -> None:
         super().__init__(target, geometry)
-        target.write(y4m.Y4mHeader(geometry.width, geometry.height, geometry.fps, geometry.depth).line())
+        colour = geometry.colour
+        target.write(y4m.Y4mHeader(geometry.width, geometry.height, geometry.fps, geometry.depth, colour.full_range, colour.space).line())
 
     def _put(self, frame: Frame) -> None:
         y4m.write_frame(self._target.write, frame)
@@ -39,18 +41,19 @@ _FILES: dict[str, type[FileSink]] = {".y4m": Y4mSink, ".yuv": RawSink, ".raw": R
 
 
 def open_sink(target: str | os.PathLike[str] | BinaryIO, width: int, height: int, fps: Fraction, depth: int = 8,
-              *, crf: int | None = None) -> Sink:
+              *, colour: Colour = Colour(), crf: int | None = None) -> Sink:
     """Open an output for frames of width x height, `depth` bits, `fps` frames a second.
 
     target  a path ending in .y4m, .yuv or .raw (planes without header), .mp4, .mkv or .mov (H.264, see `AvSink`) or
             .png (one frame); a folder ("out/", or one that is there) or a pattern ("out/%06d.png") for a PNG of
             every frame; "-" for y4m on standard output; or a binary file object, for y4m. A file appears under its
             name when whole, and then replaces one that is there.
+    colour  of the frames: gray and 4:4:4 are written as such, RGB as 4:2:0 but into pictures
     crf     quality of .mp4, .mkv and .mov, 0 (lossless) to 51; 17 unless given
 
     Raises MediaError for another ending, ConfigError for a `crf` that does not apply, OSError when it cannot be opened.
     """
-    geometry = Geometry(width, height, fps, depth)
+    geometry = Geometry(width, height, fps, depth, colour.in_space(colour.space))
     if not isinstance(target, (str, os.PathLike)) or target == "-":
         _without_crf(crf)
         return Y4mSink(sys.stdout.buffer if target == "-" else target, geometry)

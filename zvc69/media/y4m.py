@@ -1,6 +1,6 @@
 """YUV4MPEG2, the uncompressed video of pipes: header, reader, writer's part.
 
-Our own parser because pipes cannot be rewound and 4:2:0 of 8, 10 and 12 bits must come through untouched.
+Our own parser because pipes cannot be rewound and samples of 8, 10 and 12 bits must come through untouched.
 """
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
 
+from ..bitstream import ColourSpace
 from ..errors import MediaError
-from . import convert
+from .colour import Colour
 from .frame import Frame, frame_bytes
 
 MAGIC = b"YUV4MPEG2"
-_DEPTHS = {"420": 8, "420jpeg": 8, "420mpeg2": 8, "420paldv": 8, "420p10": 10, "420p12": 12}
-_NAMES = {8: "420jpeg", 10: "420p10", 12: "420p12"}
+_RANGE = "XCOLORRANGE="
+_YUV420 = {8: "420jpeg", 10: "420p10", 12: "420p12"}
+_NAMES = {
+    ColourSpace.YUV420: _YUV420, ColourSpace.RGB: _YUV420,
+    ColourSpace.YUV444: {8: "444", 10: "444p10", 12: "444p12"}, ColourSpace.GRAY: {8: "mono", 10: "mono10", 12: "mono12"},
+}
+_CHROMA = {name: (space, depth) for space, names in _NAMES.items() if space != ColourSpace.RGB for depth, name in names.items()}
+_CHROMA |= {name: (ColourSpace.YUV420, 8) for name in ("420", "420mpeg2", "420paldv")}
 # mjpegtools' limit is 255; FFmpeg adds XCOLORRANGE and the like.
 _LONGEST_LINE = 1024
 _LARGEST_SIDE = 65535
@@ -25,34 +32,49 @@ _LARGEST_READ = 1 << 24
 
 @dataclass(frozen=True)
 class Y4mHeader:
-    """What the first line says. `full_range`: samples use 0..2^depth-1 (FFmpeg's XCOLORRANGE=FULL)."""
+    """What the first line says. `full_range`: samples use 0..2^depth-1 (FFmpeg's XCOLORRANGE)."""
 
     width: int
     height: int
     fps: Fraction = Fraction(25)
     depth: int = 8
     full_range: bool = False
+    space: ColourSpace = ColourSpace.YUV420
 
     @property
     def frame_bytes(self) -> int:
         """Size of a frame without its FRAME line."""
-        return frame_bytes(self.width, self.height, self.depth)
+        return frame_bytes(self.width, self.height, self.depth, self.space)
+
+    @property
+    def colour(self) -> Colour:
+        """Of the samples."""
+        return Colour(self.space, full_range=self.full_range)
+
+    @property
+    def frame_colour(self) -> Colour:
+        """Of the frames that are made of them: only gray stays of full range."""
+        return self.colour.in_space(self.space)
 
     def line(self) -> bytes:
         """The header as the first line of a file."""
+        name = _NAMES[self.space][self.depth]
+        # The range is stated where readers would not expect it: FFmpeg takes gray to be of full range.
+        gray = self.space == ColourSpace.GRAY
+        range_ = f" XCOLORRANGE={'FULL' if self.full_range else 'LIMITED'}" if self.full_range or gray else ""
         return (
             f"YUV4MPEG2 W{self.width} H{self.height} F{self.fps.numerator}:{self.fps.denominator} "
-            f"Ip A1:1 C{_NAMES[self.depth]} XYSCSS={_NAMES[self.depth].upper()}\n"
+            f"Ip A1:1 C{name} XYSCSS={name.upper()}{range_}\n"
         ).encode()
 
 
 def parse_header(line: bytes) -> Y4mHeader:
-    """Read the first line (without its newline). Raises MediaError on anything but 4:2:0 of 8, 10, 12 bits."""
+    """Read the first line (without its newline). Raises MediaError on anything but 4:2:0, 4:4:4 and gray of 8, 10, 12 bits."""
     words = line.decode("ascii", "replace").split(" ")
     if words[0] != MAGIC.decode():
         raise MediaError("not y4m: it does not begin with YUV4MPEG2 and a space")
     width = height = 0
-    fps, depth, full_range = Fraction(25), 8, False
+    fps, space, depth, range_ = Fraction(25), ColourSpace.YUV420, 8, ""
     for word in words[1:]:
         key, value = word[:1], word[1:]
         if key == "W":
@@ -62,14 +84,15 @@ def parse_header(line: bytes) -> Y4mHeader:
         elif key == "F":
             fps = _rate(value)
         elif key == "C":
-            if value not in _DEPTHS:
-                raise MediaError(f"y4m with chroma {value[:20]!r} cannot be read: only 4:2:0 of 8, 10 or 12 bits")
-            depth = _DEPTHS[value]
-        elif word == "XCOLORRANGE=FULL":
-            full_range = True
+            if value not in _CHROMA:
+                raise MediaError(f"y4m with chroma {value[:20]!r} cannot be read: only 4:2:0, 4:4:4 and mono of 8, 10 or 12 bits")
+            space, depth = _CHROMA[value]
+        elif word.startswith(_RANGE):
+            range_ = word[len(_RANGE):]
     if not width or not height:
         raise MediaError("y4m header without width or height")
-    return Y4mHeader(width, height, fps, depth, full_range)
+    full_range = range_ == "FULL" or range_ != "LIMITED" and space == ColourSpace.GRAY
+    return Y4mHeader(width, height, fps, depth, full_range, space)
 
 
 def read_header(stream: BinaryIO) -> Y4mHeader:
@@ -81,7 +104,7 @@ def read_header(stream: BinaryIO) -> Y4mHeader:
 
 
 def read_frames(stream: BinaryIO, header: Y4mHeader) -> Iterator[Frame]:
-    """The frames that follow the header, full range converted to limited. Raises MediaError on a partial one."""
+    """The frames that follow the header, full range converted to limited except of gray. Raises MediaError on a partial one."""
     number = 0
     while (line := _read_line(stream, frame=number)) is not None:
         if line != b"FRAME" and not line.startswith(b"FRAME "):
@@ -89,10 +112,8 @@ def read_frames(stream: BinaryIO, header: Y4mHeader) -> Iterator[Frame]:
         data = read_exactly(stream, header.frame_bytes)
         if len(data) < header.frame_bytes:
             raise MediaError("y4m input ends inside a frame", frame=number)
-        frame = Frame.from_bytes(data, header.width, header.height, header.depth, pts=number)
-        if header.full_range:
-            frame = Frame.from_av(convert.planes_to_av(frame.planes, frame.depth, full_range=True), pts=number)
-        yield frame
+        frame = Frame.from_bytes(data, header.width, header.height, header.depth, pts=number, colour=header.colour)
+        yield frame.convert(header.space)
         number += 1
 
 

@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio of 4:2:0 pictures."""
+"""Peak signal-to-noise ratio of pictures."""
 from __future__ import annotations
 
 import math
@@ -15,15 +15,17 @@ PSNR_OF_EQUAL = 100.0
 
 @dataclass(frozen=True)
 class Psnr:
-    """Decibels per plane."""
+    """Decibels per plane; gray pictures have Y alone."""
 
     y: float
-    u: float
-    v: float
+    u: float | None = None
+    v: float | None = None
 
     @property
     def weighted(self) -> float:
-        """6:1:1: (6 Y + U + V) / 8, as video coding reports state it."""
+        """6:1:1: (6 Y + U + V) / 8, as video coding reports state it; Y of gray pictures."""
+        if self.u is None or self.v is None:
+            return self.y
         return (6 * self.y + self.u + self.v) / 8
 
 
@@ -38,11 +40,21 @@ def plane_psnr(reference: np.ndarray, distorted: np.ndarray, depth: int = 8) -> 
 
 
 def frame_psnr(reference: Frame, distorted: Frame) -> Psnr:
-    """PSNR of each plane. Raises ConfigError when size or depth differ."""
+    """PSNR of each plane, in the colour space and range of the reference (RGB is compared as the 4:2:0 that is coded).
+
+    Raises ConfigError when size or depth differ.
+    """
     first, second = ((frame.width, frame.height, frame.depth) for frame in (reference, distorted))
     if first != second:
         raise ConfigError("cannot compare {}x{}, {} bits with {}x{}, {} bits".format(*first, *second))
+    reference, distorted = alike(reference, distorted)
     return Psnr(*(plane_psnr(a, b, reference.depth) for a, b in zip(reference.planes, distorted.planes)))
+
+
+def alike(reference: Frame, distorted: Frame) -> tuple[Frame, Frame]:
+    """Both frames in the reference's colour space, of limited range or, if gray, of the reference's: samples can be compared."""
+    reference = reference.convert(reference.colour.space)
+    return reference, distorted.convert(reference.colour.space, full_range=reference.colour.full_range)
 
 
 class PsnrMeter:
@@ -75,4 +87,9 @@ class PsnrMeter:
         """Average so far. Raises ConfigError without any frame."""
         if not self.per_frame:
             raise ConfigError("no frame was compared")
-        return Psnr(*(math.fsum(getattr(psnr, plane) for psnr in self.per_frame) / self.frames for plane in "yuv"))
+        return Psnr(self._mean("y"), self._mean("u"), self._mean("v"))
+
+    def _mean(self, plane: str) -> float | None:
+        """Over the frames that have the plane."""
+        figures = [figure for psnr in self.per_frame if (figure := getattr(psnr, plane)) is not None]
+        return math.fsum(figures) / len(figures) if figures else None
