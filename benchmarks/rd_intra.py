@@ -28,7 +28,7 @@ def pictures(paths: list[Path]) -> dict[str, Frame]:
     out = {}
     for file in files:
         with open_source(file) as source:
-            frame = next(iter(source))
+            frame = next(iter(source)).convert("yuv420")
         w, h = frame.width // 2 * 2, frame.height // 2 * 2
         out[file.stem] = Frame(frame.y[:h, :w], frame.u[:h // 2, :w // 2], frame.v[:h // 2, :w // 2], frame.depth)
     return out

@@ -46,7 +46,7 @@ def run(video: Path, qp: int, frames: int) -> None:
     meter = PsnrMeter()
     with open_source(video) as originals, open_source(decoded) as copies:
         for number, (original, copy) in enumerate(zip(islice(originals, frames), copies)):
-            meter.add(original, copy)
+            meter.add(original.convert("yuv420"), copy)
             if number == coded.frames // 2:
                 picture.write_bytes(side_by_side(original, copy))
     psnr = meter.mean
@@ -59,7 +59,7 @@ def run(video: Path, qp: int, frames: int) -> None:
 
 def side_by_side(original: zvc69.Frame, decoded: zvc69.Frame) -> bytes:
     """PNG of original, decoded, and their difference, amplified around gray."""
-    first, second = original.to_rgb(), decoded.to_rgb()
+    first, second = (frame.to_rgb("bt601") for frame in (original, decoded))     # y4m does not say by which matrix
     difference = np.clip(128 + AMPLIFY * (second.astype(int) - first), 0, 255).astype(np.uint8)
     return png.encode(np.concatenate([first, second, difference], axis=1))
 
