@@ -52,7 +52,7 @@ def test_an_intra_payload_costs_two_bytes_beside_its_substream() -> None:
 
 
 @pytest.mark.parametrize("data, error", [
-    (b"", TruncatedStreamError), (b"\x08", CorruptStreamError), (b"\x80", CorruptStreamError),
+    (b"", TruncatedStreamError), (b"\x10", CorruptStreamError), (b"\x08", TruncatedStreamError), (b"\x80", CorruptStreamError),
     (b"\2\xff\xff\xff\xff\x0f", TruncatedStreamError), (b"\2", TruncatedStreamError), (b"\0\x04\xff\x7f", TruncatedStreamError),
     (b"\0\xfc", TruncatedStreamError)])
 def test_lying_sections_have_specific_errors(data: bytes, error: type) -> None:

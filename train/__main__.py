@@ -14,7 +14,8 @@ from .checkpoint import load_network, pack_weights, rounded
 from .config import MODELS
 from .data import Crops
 from .export import check_export, count_symbols, write_model
-from .trainer import PHASES, Trainer
+from .steps import PHASES
+from .trainer import Trainer
 
 
 @click.group()
@@ -28,7 +29,8 @@ def main() -> None:
 @click.option("--minutes", type=float, required=True, help="Length of this run; the schedule ends with it.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True, help="Folder of stills or clips (repeatable).")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/lite"), show_default=True, help="Folder for checkpoint and log.")
-@click.option("--resume", type=click.Path(exists=True, path_type=Path), help="Checkpoint (.pt), packed weights (.npz) or released model folder to start from; without it, the DCT.")
+@click.option("--resume", type=click.Path(exists=True, path_type=Path),
+              help="Checkpoint (.pt), packed weights (.npz) or released model folder to start from; without it, the DCT.")
 @click.option("--threads", type=int, default=0, help="Threads of the run; 0 = all cores.")
 @click.option("--rate", type=float, help="Top of the step size schedule; default: the phase's.")
 @click.option("--max-steps", type=int, help="Stop after this many steps.")
@@ -45,7 +47,8 @@ def run(model, phase, minutes, data, out, resume, threads, rate, max_steps) -> N
 
 @main.command()
 @click.option("--resume", type=click.Path(exists=True, path_type=Path), required=True, help="Checkpoint (.pt) or released model folder.")
-@click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True, help="Folder of training pictures: symbols are counted on them.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True,
+              help="Folder of training pictures: symbols are counted on them.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Model folder to write, e.g. models/lite.")
 @click.option("--batches", type=int, default=96, show_default=True, help="Batches of 16 crops to count symbols on.")
 @click.option("--quality-qp", nargs=4, type=click.IntRange(0, 63), default=(52, 41, 31, 19), show_default=True, help="QP of low, medium, high, very-high.")

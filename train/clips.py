@@ -1,86 +1,69 @@
-"""Short sequences of crops with motion vectors, for frames that have references."""
+"""Short sequences of crops, for frames that have references."""
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from zvc69.core import motion
-
 from .data import ALIGN, Picture, load_clip, media_files
 from .layers import pack
 
-SEARCH_QP = 30
-
-
-@dataclass(frozen=True)
-class Sequence:
-    """(N, T, 96, h, w) packed pictures, and (N, T, 2, h, w) quarter-pel vectors (dx, dy) into the frame before (zero at t = 0)."""
-
-    pictures: torch.Tensor
-    fields: torch.Tensor
+CUT_SHARE = 0.03      # of the sequences change to another shot: the network must cope with useless references
+FADE_SHARE = 0.04     # change in brightness
+STRIDE_SHARE = 0.2    # take every second frame
 
 
 class Clips:
-    """Crops of T consecutive frames from folders of clips; vectors are searched once, on the originals."""
+    """Crops of T consecutive frames (some: every second one) from folders of clips."""
 
     def __init__(self, folders: list[Path], size: int, frames: int, seed: int):
         self.size, self.frames, self.rng = size, frames, np.random.default_rng(seed)
-        self.clips: list[tuple[list[Picture], list[np.ndarray]]] = []
+        self.clips: list[list[Picture]] = []
         for folder in folders:
             for path in media_files(folder):
                 clip = load_clip(path)
                 if len(clip) >= frames and min(clip[0].y.shape) >= size:
-                    self.clips.append((clip, _search(clip)))
+                    self.clips.append(clip)
         if not self.clips:
             raise FileNotFoundError(f"no clip of {frames} frames of at least {size}x{size}")
 
-    def _one(self) -> tuple[np.ndarray, ...]:
-        clip, fields = self.clips[self.rng.integers(len(self.clips))]
-        first = self.rng.integers(len(clip) - self.frames + 1)
+    def _shot(self) -> tuple[np.ndarray, ...]:
+        clip = self.clips[self.rng.integers(len(self.clips))]
+        span = 2 * self.frames - 1
+        stride = 2 if len(clip) >= span and self.rng.random() < STRIDE_SHARE else 1
+        first = self.rng.integers(len(clip) - stride * (self.frames - 1))
         h, w = clip[0].y.shape
         top = self.rng.integers((h - self.size) // ALIGN + 1) * ALIGN
         left = self.rng.integers((w - self.size) // ALIGN + 1) * ALIGN
-        shots = clip[first:first + self.frames]
-        vectors = fields[first:first + self.frames]
+        shots = clip[first:first + stride * self.frames:stride]
+        flips = self.rng.integers(8)
 
-        def cut(a, s):
-            return a[top // s:(top + self.size) // s, left // s:(left + self.size) // s]
+        def cut(plane: str, s: int) -> np.ndarray:
+            a = np.stack([getattr(p, plane)[top // s:(top + self.size) // s, left // s:(left + self.size) // s] for p in shots])
+            a = a[:, ::-1] if flips & 1 else a
+            a = a[:, :, ::-1] if flips & 2 else a
+            return a.swapaxes(1, 2) if flips & 4 else a
 
-        y, u, v = (np.stack([cut(getattr(p, k), s) for p in shots]) for k, s in (("y", 1), ("u", 2), ("v", 2)))
-        f = np.stack([cut(x, 8) for x in vectors]).transpose(0, 3, 1, 2)
-        return self._mirrored(y, u, v, f)
+        return cut("y", 1), cut("u", 2), cut("v", 2)
 
-    def _mirrored(self, y, u, v, f):
-        if self.rng.integers(2):
-            y, u, v, f = (a[..., ::-1] for a in (y, u, v, f))
-            f = f * np.array([-1, 1], f.dtype)[None, :, None, None]
-        if self.rng.integers(2):
-            y, u, v, f = (a[..., ::-1, :] for a in (y, u, v, f))
-            f = f * np.array([1, -1], f.dtype)[None, :, None, None]
-        if self.rng.integers(2):
-            y, u, v, f = (a.swapaxes(-1, -2) for a in (y, u, v, f))
-            f = f[:, ::-1]
-        return y, u, v, f
+    def _one(self) -> tuple[np.ndarray, ...]:
+        planes = self._shot()
+        if self.rng.random() < 0.5:
+            planes = tuple(a[::-1] for a in planes)     # time runs backwards
+        chance = self.rng.random()
+        if chance < CUT_SHARE:
+            at = self.rng.integers(1, self.frames)
+            planes = tuple(np.concatenate([a[:at], b[at:]]) for a, b in zip(planes, self._shot()))
+        elif chance < CUT_SHARE + FADE_SHARE:
+            gain = np.linspace(1, self.rng.uniform(0.5, 0.95), self.frames)[:, None, None]
+            gain = gain[::-1] if self.rng.random() < 0.5 else gain
+            y, u, v = planes
+            planes = tuple(np.rint((a - c) * gain + c).astype(np.uint8) for a, c in ((y, 16.0), (u, 128.0), (v, 128.0)))
+        return planes
 
-    def batch(self, n: int) -> Sequence:
-        y, u, v, f = (np.stack(t) for t in zip(*(self._one() for _ in range(n))))
-        t = self.frames
-        planes = [torch.from_numpy(a).float().flatten(0, 1)[:, None] for a in (y, u, v)]
-        packed = pack(*planes)
-        fields = torch.from_numpy(np.ascontiguousarray(f)).float()
-        fields[:, 0] = 0
-        return Sequence(packed.view(n, t, *packed.shape[1:]), fields)
-
-
-def _search(clip: list[Picture]) -> list[np.ndarray]:
-    """Vectors (h, w, 2) of every frame into the one before; zeros for the first."""
-    h, w = (-(-s // 32) * 4 for s in clip[0].y.shape)     # padded, in blocks
-    fields = [np.zeros((h, w, 2), np.int16)]
-    previous = None
-    for before, now in zip(clip, clip[1:]):
-        previous = motion.search(now.y, before.y, SEARCH_QP, depth=8, previous=previous)
-        fields.append(previous.vectors)
-    return fields
+    def batch(self, n: int) -> torch.Tensor:
+        """(n, T, 96, size/8, size/8) float32, packed, 8-bit levels."""
+        y, u, v = (torch.from_numpy(np.stack(t)).float().flatten(0, 1)[:, None] for t in zip(*(self._one() for _ in range(n))))
+        packed = pack(y, u, v)
+        return packed.view(n, self.frames, *packed.shape[1:])

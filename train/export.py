@@ -91,7 +91,8 @@ def check_export(network: Network, folder: Path, picture: torch.Tensor, qps=(0, 
         decoded = backend.decode(out.z[0].numpy(), out.r[0].numpy(), qp)
         worst["picture"] = max(worst["picture"], float(np.abs(decoded - out.picture[0].numpy()).max()))
         analysis = backend.analyse(picture[0].numpy(), qp)
-        worst["y"] = max(worst["y"], float(np.abs(analysis.y - network.analyse(network.transform(picture), None, network.blank, torch.tensor([qp]))[0].numpy()).max()))
+        y = network.analyse(network.transform(picture), None, network.blank, torch.tensor([qp]))[0].numpy()
+        worst["y"] = max(worst["y"], float(np.abs(analysis.y - y).max()))
     if worst["picture"] > PICTURE_TOLERANCE:
         raise AssertionError(f"ONNX Runtime's picture differs from PyTorch's by {worst['picture']:.3f} levels")
     return worst

@@ -98,13 +98,15 @@ class Network(nn.Module):
         gain = torch.exp(self.gain[None, :, None, None] + at_qp(self.gain_qp, qp)) / step
         return gain, torch.exp(at_qp(self.gain_out, qp)) / gain
 
-    def slots(self, slot_a: torch.Tensor | None, slot_b: torch.Tensor | None):
-        """Transformed slot A and context features; the blank vector stands for the context of two blank slots."""
+    def slots(self, slot_a: torch.Tensor | None, slot_b: torch.Tensor | None, blend: float = 0.0):
+        """Transformed base of the prediction, slot A + blend (slot B - slot A), and context features; the blank vector stands
+        for the context of two blank slots. blend is 0 in P frames, 1/2 in B frames."""
         if slot_a is None:
             return None, self.blank
         a = self.transform(slot_a)
-        b = self.transform(slot_b) if slot_b is not None else a
-        return a, self.context(joint(self.context_in, a, b))
+        b = self.transform(slot_b) if slot_b is not None and slot_b is not slot_a else a
+        context = self.context(joint(self.context_in, a, b))
+        return torch.lerp(a, b, blend) if blend and b is not a else a, context
 
     def analyse(self, x, a, ctx, qp) -> torch.Tensor:
         d = x if a is None else x - a
@@ -134,15 +136,16 @@ class Network(nn.Module):
 
     # ---- one frame ----------------------------------------------------------------------------------------------
 
-    def forward(self, picture, qp, slot_a=None, slot_b=None, state=None, copy=None, *, rate: Rate = "noise", rd=False, skip_below=0,
+    def forward(self, picture, qp, slot_a=None, slot_b=None, state=None, copy=None, blend: float = 0.0, *, rate: Rate = "noise", rd=False, skip_below=0,
                 half=True, half_sigma=False) -> Output:
         """Codes one frame per sample.
 
         picture, slots: packed; qp (N,) integer; state: codes (N, 192, h, w) fetched along slot A's vectors, None = blank;
-        copy: bool (N, 1, h/4, w/4), 32x32 blocks that take slot A as it is.
-        rate: "noise", bits with additive uniform noise, which has a gradient for everything; "coded", bits of the symbols
-        as coded; "mixed", the same value, its gradient exact for sigma and that of noise for y (rounding has none). rd: the encoder's rate-distortion rounding and
-        skip rule instead of plain rounding. half: bf16 autocast outside the sigma network; half_sigma: in it too (no longer exact).
+        copy: bool (N, 1, h/4, w/4), 32x32 blocks that take the base as it is: slot A, in B frames (blend 1/2) the mean of both.
+        rate: "noise", bits with additive uniform noise, which has a gradient for everything; "coded", bits of the symbols as
+        coded; "mixed", the same value, its gradient exact for sigma and that of noise for y (rounding has none). rd: the
+        encoder's rate-distortion rounding and skip rule instead of plain rounding. half: bf16 autocast outside the
+        sigma network; half_sigma: in it too (no longer exact).
         """
         n, _, h, w = picture.shape
         x = self.transform(picture)
@@ -152,7 +155,7 @@ class Network(nn.Module):
             keep = keep_z.repeat_interleave(4, 2).repeat_interleave(4, 3)
         z_index = self.sigma.z_indices(state, qp) if state is not None else None
         with torch.autocast(picture.device.type, dtype=torch.bfloat16, enabled=half):
-            a, ctx = self.slots(slot_a, slot_b)
+            a, ctx = self.slots(slot_a, slot_b, blend)
             y = self.analyse(x, a, ctx, qp)
             z = self.hyper_analyse(y, ctx)
             z_hat = RoundSTE.apply(z).clamp(-Z_LIMIT, Z_LIMIT)
@@ -201,6 +204,7 @@ class Network(nn.Module):
         with torch.autocast(picture.device.type, dtype=torch.bfloat16, enabled=half):
             out = self.synthesise(y_hat, a, ctx, qp)
         if copy is not None:
-            out = out * keep + slot_a * (1 - keep)
+            base = torch.lerp(slot_a, slot_b, blend) if blend else slot_a
+            out = out * keep + base * (1 - keep)
         return Output(out, bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)),
                       torch.cat([magnitude_code(r), index_code(index)], 1).detach(), r, index, z_hat)

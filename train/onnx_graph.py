@@ -34,6 +34,11 @@ class Graph:
             self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, f"h{scale}", f"w{scale}"]))
         return name
 
+    def scalar(self, name: str) -> str:
+        """(1,) float32."""
+        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]))
+        return name
+
     def output(self, value: str, name: str, channels: int, scale: str = "") -> None:
         self.nodes.append(helper.make_node("Identity", [value], [name], name=f"{name}/output"))
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, f"h{scale}", f"w{scale}"]))
@@ -138,13 +143,14 @@ class Stages:
         return g.conv(x, self.n.dct[:, :, None, None], None, name, half=False)
 
     def context(self, g: Graph):
-        """-> (slot A transformed or None, context features or the blank vector)."""
+        """-> (base of the prediction, transformed, or None; context features or the blank vector)."""
         if not self.slots:
             return None, self.n.blank
         a = self.transform(g, self.centred(g, g.input("slot_a", CHANNELS), "slot_a.units"), "slot_a.dct")
         b = self.transform(g, self.centred(g, g.input("slot_b", CHANNELS), "slot_b.units"), "slot_b.dct")
         f = self.joint(g, self.n.context_in, [(a, 96), (b, 96)], "context.in")
-        return a, g.blocks(f, self.n.context, "context.block")
+        other = g.node("Mul", [g.node("Sub", [b, a], "base.difference"), g.scalar("blend")], "base.blend")
+        return g.node("Add", [a, other], "base"), g.blocks(f, self.n.context, "context.block")
 
     def modulate(self, g: Graph, x: str, qp: str, part: int, name: str) -> str:
         table = 1 + at_qp(self.n.modulation, QPS).chunk(2, 1)[part]
@@ -224,7 +230,7 @@ class Stages:
 
 
 def analysis_graph(network: Network, slots: bool) -> onnx.ModelProto:
-    """picture [, slot_a, slot_b, keep], qp -> y, z (rounded), mean_1, features [, context].
+    """picture [, slot_a, slot_b, blend, keep], qp -> y, z (rounded), mean_1, features [, context].
 
     keep: 1 where z is coded, 0 in copied blocks and where its index says skip.
     """
@@ -257,7 +263,7 @@ def refine_graph(network: Network, slots: bool) -> onnx.ModelProto:
 
 
 def decode_graph(network: Network, slots: bool) -> onnx.ModelProto:
-    """z, r [, slot_a, slot_b], qp -> picture: a decoder's whole reconstruction of a frame."""
+    """z, r [, slot_a, slot_b, blend], qp -> picture: a decoder's whole reconstruction of a frame."""
     g, s = Graph("decode_inter" if slots else "decode_intra"), Stages(network, slots)
     z, r, qp = g.input("z", HYPER, "z"), g.input("r", CHANNELS), g.input("qp", None)
     a, ctx = s.context(g)
@@ -271,12 +277,12 @@ def decode_graph(network: Network, slots: bool) -> onnx.ModelProto:
 
 
 def synthesis_graph(network: Network, slots: bool) -> onnx.ModelProto:
-    """r, mean_1, mean_2 [, slot_a, context], qp -> picture: an encoder's reconstruction, the means being known."""
+    """r, mean_1, mean_2 [, base, context], qp -> picture: an encoder's reconstruction, the means being known."""
     g, s = Graph("synthesise_inter" if slots else "synthesise_intra"), Stages(network, slots)
     r, m1, m2, qp = g.input("r", CHANNELS), g.input("mean_1", CHANNELS), g.input("mean_2", CHANNELS), g.input("qp", None)
     a, ctx = None, network.blank
     if slots:
-        a = s.transform(g, s.centred(g, g.input("slot_a", CHANNELS), "slot_a.units"), "slot_a.dct")
+        a = s.transform(g, s.centred(g, g.input("base", CHANNELS), "base.units"), "base.dct")
         ctx = g.input("context", network.config.width)
     mean = g.node("Where", [s.group_1(g, r), m1, m2], "mean")
     g.output(s.synthesise(g, g.node("Add", [r, mean], "y"), a, ctx, qp), "picture", CHANNELS)

@@ -1,33 +1,31 @@
-"""One training step over a sequence: an I frame, then P frames on their own reconstructions."""
+"""One training step over a short sequence: every frame on the reconstructions of the frames before it in coding order."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from zvc69.codec.copying import CHROMA_WEIGHT, FIRST_BIT_COST
+from zvc69.core import motion
 
 from .config import DISTORTION, LEVELS, MAX_QP
+from .integer import RoundSTE
 from .layers import step_size
-from .network import Network
+from .network import Network, Output
 from .rate import lagrangian
+from .structure import Coding
 from .warp import fetch_state, warp_packed
 
-if TYPE_CHECKING:
-    from .clips import Sequence
-
 I_WEIGHT = 0.5               # I frames cost most of the bits of a short chain; P frames are what is learned here
-I_OFFSET = -5
-OFFSETS = (-4, 2, 0, 2)      # hierarchical QP, by frame number modulo 4
 COPY_SHARE = 0.6             # of the crops have copy blocks
 COPY_BITS = (1.0, 12.0)      # a block is copied if coding it gains less than a threshold drawn from here
-RESET_SHARE = 0.1            # of the P frames start from the blank sigma state
+RESET_SHARE = 0.1            # of the frames with references start from the blank sigma state
+UNWARPED_SHARE = 0.05        # have all vectors zero: the implicit mode
 
 
-def frame_qp(base: torch.Tensor, t: int) -> torch.Tensor:
-    """QP of frame t of a GOP at base QP (N,)."""
-    return (base + (OFFSETS[t % 4] if t else I_OFFSET)).clamp(0, MAX_QP)
+def frame_qp(base: torch.Tensor, offset: int) -> torch.Tensor:
+    """QP of a frame at base QP (N,)."""
+    return (base + offset).clamp(0, MAX_QP)
 
 
 def copy_map(difference: torch.Tensor, qp: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
@@ -42,30 +40,66 @@ def copy_map(difference: torch.Tensor, qp: torch.Tensor, bits: torch.Tensor) -> 
     return F.avg_pool2d(gain.sum(1, keepdim=True), 4) * 16 < bits[:, None, None, None]
 
 
-def sequence_step(network: Network, sequence: Sequence, base_qp: torch.Tensor, generator: torch.Generator, **how) -> torch.Tensor:
-    """Adds the gradients of all frames, each on the detached reconstruction before it; `how` goes to `Network.forward`.
+def luma(packed: torch.Tensor) -> np.ndarray:
+    """(N, H, W) uint8 of packed pictures."""
+    return F.pixel_shuffle(packed.detach()[:, :64], 8)[:, 0].round().clamp(0, 255).byte().numpy()
 
+
+def fields(current: torch.Tensor, reference: torch.Tensor, qp: torch.Tensor) -> torch.Tensor:
+    """(N, 2, h, w) quarter-pel vectors that the encoder's search finds from each picture into its reference."""
+    found = [motion.search(y, r, q, depth=8).vectors for y, r, q in zip(luma(current), luma(reference), qp.tolist())]
+    return torch.from_numpy(np.stack(found)).float().permute(0, 3, 1, 2)
+
+
+def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
+                  through_time: bool = False, **how) -> torch.Tensor:
+    """Adds the gradients of all frames of `pictures` (N, T, 96, h, w), coded in the order of `structure`.
+
+    through_time: gradients reach the frames that a frame refers to; else each is on its own. `how` goes to `Network.forward`.
     Returns mean J, bits per pixel and luma MSE over the frames.
     """
-    n, frames = sequence.pictures.shape[:2]
+    n = pictures.shape[0]
     thresholds = torch.empty(n).uniform_(*COPY_BITS, generator=generator) * (torch.rand(n, generator=generator) < COPY_SHARE)
-    stats = torch.zeros(3)
-    picture = reconstruction = state = None
-    for t in range(frames):
-        picture = sequence.pictures[:, t].contiguous(memory_format=torch.channels_last)
-        qp = frame_qp(base_qp, t)
-        if t == 0:
+    stats, total = torch.zeros(3), torch.zeros(())
+    done: dict[int, torch.Tensor] = {}
+    states: dict[int, torch.Tensor] = {}
+    for coding in structure:
+        picture = pictures[:, coding.t].contiguous(memory_format=torch.channels_last)
+        qp = frame_qp(base_qp, coding.offset)
+        if coding.a is None:
             out = network(picture, qp, **how)
         else:
-            field = sequence.fields[:, t]
-            slot = warp_packed(reconstruction, field)
-            older = slot if torch.rand((), generator=generator) < 0.5 else reconstruction
-            reset = torch.rand((), generator=generator) < RESET_SHARE
-            fetched = None if reset else fetch_state(state, field)
-            copy = copy_map(network.transform(picture) * LEVELS - network.transform(slot) * LEVELS, qp, thresholds)
-            out = network(picture, qp, slot, older, fetched, copy, **how)
-        j, bpp, luma, _ = lagrangian(out, picture, qp)
-        (j.mean() * (I_WEIGHT if t == 0 else 1.0) / frames).backward()
-        stats += torch.stack([j.mean(), bpp.mean(), luma.mean()]).detach() / frames
-        reconstruction, state = out.picture.detach().round().clamp(0, 255), out.state.detach()
+            out = _predicted(network, picture, qp, coding, done, states, thresholds, generator, how)
+        j, bpp, mse, _ = lagrangian(out, picture, qp)
+        loss = j.mean() * ((I_WEIGHT if coding.a is None else 1.0) / len(structure))
+        if through_time:
+            total = total + loss
+        else:
+            loss.backward()
+        stats += torch.stack([j.mean(), bpp.mean(), mse.mean()]).detach() / len(structure)
+        shown = RoundSTE.apply(out.picture).clamp(0, 255)
+        done[coding.t], states[coding.t] = shown if through_time else shown.detach(), out.state.detach()
+    if through_time:
+        total.backward()
     return stats
+
+
+def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding: Coding, done, states, thresholds, generator, how) -> Output:
+    def chance() -> float:
+        return float(torch.rand((), generator=generator))
+
+    unwarped = chance() < UNWARPED_SHARE
+    still = torch.zeros(picture.shape[0], 2, *picture.shape[2:])
+
+    def compensated(t: int) -> tuple[torch.Tensor, torch.Tensor]:
+        field = still if unwarped else fields(picture, done[t], qp)
+        return (done[t] if unwarped else warp_packed(done[t], field)), field
+
+    slot_a, field = compensated(coding.a)
+    slot_b = slot_a if coding.b is None else compensated(coding.b)[0]
+    blend = 0.5 if coding.between else 0.0
+    state = None if chance() < RESET_SHARE else fetch_state(states[coding.a], field)
+    with torch.no_grad():
+        base = torch.lerp(slot_a, slot_b, blend)
+        copy = copy_map((network.transform(picture) - network.transform(base)) * LEVELS, qp, thresholds)
+    return network(picture, qp, slot_a, slot_b, state, copy, blend, **how)

@@ -10,37 +10,12 @@ from pathlib import Path
 import torch
 
 from .checkpoint import load_network, save_network
-from .config import MAX_QP, MODELS, SKIP_BELOW
-from .data import Crops
-from .network import Network, Rate
-from .rate import lagrangian
-from .temporal import sequence_step
+from .config import MODELS
+from .network import Network
+from .steps import Phase, Steps
 
 SAVE_SECONDS = 180
 LOG_SECONDS = 30
-
-
-@dataclass(frozen=True)
-class Phase:
-    """What a stretch of training does. Names as in docs/TRAINING.md."""
-
-    name: str
-    crop: int = 192
-    batch: int = 16
-    frames: int = 1          # of a sequence; more than one: I, then P frames
-    rate: float = 4e-4       # Adam's step at the top of the schedule
-    bits: Rate = "noise"     # how bits are counted: see Network.forward
-    rd: bool = False         # the encoder's own rounding and skip rule
-    half: bool = True        # bf16
-    exact: bool = False      # sigma network in float32, so that it is the integer network
-    skip_below: int = 0
-
-
-PHASES = {p.name: p for p in (
-    Phase("U0"),
-    Phase("U1", batch=8, frames=4, rate=3e-4),
-    Phase("U4", rate=1.2e-4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
-)}
 
 
 @dataclass
@@ -79,15 +54,13 @@ class Trainer:
 
     def run(self, phase: Phase, folders: list[Path], minutes: float, *, max_steps: int | None = None) -> None:
         """Train `phase` for `minutes` (or `max_steps`), cosine schedule over that time, saving as it goes."""
-        seed = self.seed + self.progress.steps
-        data = self._data(phase, folders, seed)
-        generator = torch.Generator().manual_seed(self.seed + self.progress.steps)
+        steps = Steps(phase, folders, self.seed + self.progress.steps)
         optimiser = torch.optim.Adam(self.network.parameters(), lr=phase.rate, betas=(0.9, 0.99), fused=True)
         self.network.train()
         start = saved = logged = time.monotonic()
         entry = dict(phase=phase.name, minutes=0.0, steps=0, crops=0, crop=phase.crop, rate=phase.rate)
         self.progress.history.append(entry)
-        sums, count, step = torch.zeros(4), 0, 0
+        sums, count, seen, step = torch.zeros(4), 0, 0, 0
         while True:
             now = time.monotonic()
             done = max((now - start) / (60 * minutes), step / max_steps if max_steps else 0)
@@ -96,9 +69,8 @@ class Trainer:
             warm = min(1.0, (step + 1) / 100)
             for group in optimiser.param_groups:
                 group["lr"] = phase.rate * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done)))
-            qp = torch.randint(0, MAX_QP + 1, (phase.batch,), generator=generator)
             optimiser.zero_grad(set_to_none=True)
-            stats = self._gradients(phase, data.batch(phase.batch), qp, generator)
+            stats, crops = steps.gradients(self.network, step)
             norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             if torch.isfinite(norm):
                 optimiser.step()
@@ -106,39 +78,23 @@ class Trainer:
             step += 1
             self.progress.steps += 1
             entry["steps"] += 1
-            entry["crops"] += phase.batch * phase.frames
+            entry["crops"] += crops
+            seen += crops
             sums += torch.cat([stats, norm.detach()[None]])
             count += 1
             if now - logged > LOG_SECONDS:
-                self._log(phase, now - start, sums / count, count / (now - logged))
-                sums, count, logged = torch.zeros(4), 0, now
+                self._log(phase, now - start, sums / count, seen / (now - logged))
+                sums, count, seen, logged = torch.zeros(4), 0, 0, now
             if now - saved > SAVE_SECONDS:
                 self._checkpoint(entry, now - saved)
                 saved = now
         self._checkpoint(entry, time.monotonic() - saved)
-
-    @staticmethod
-    def _data(phase: Phase, folders: list[Path], seed: int):
-        if phase.frames == 1:
-            return Crops(folders, phase.crop, seed)
-        from .clips import Clips     # needs the motion search, which stills do without
-        return Clips(folders, phase.crop, phase.frames, seed)
 
     def _checkpoint(self, entry: dict, seconds: float) -> None:
         """Save, with `seconds` more of training."""
         self.progress.seconds += seconds
         entry["minutes"] = round(entry["minutes"] + seconds / 60, 2)
         self.save()
-
-    def _gradients(self, phase: Phase, batch, qp: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Adds the batch's gradients; returns mean J, bits per pixel and luma MSE."""
-        how = dict(rate=phase.bits, rd=phase.rd, skip_below=phase.skip_below, half=phase.half, half_sigma=not phase.exact)
-        if phase.frames > 1:
-            return sequence_step(self.network, batch, qp, generator, **how)
-        out = self.network(batch.contiguous(memory_format=torch.channels_last), qp, **how)
-        j, bpp, luma, _ = lagrangian(out, batch, qp)
-        j.mean().backward()
-        return torch.stack([j.mean(), bpp.mean(), luma.mean()]).detach()
 
     @torch.no_grad()
     def _average(self, step: int) -> None:
@@ -149,7 +105,7 @@ class Trainer:
     def _log(self, phase: Phase, seconds: float, means, rate: float) -> None:
         line = dict(phase=phase.name, t=round(seconds), step=self.progress.steps, j=round(means[0].item(), 4),
                     bpp=round(means[1].item(), 4), mse=round(means[2].item(), 3), norm=round(means[3].item(), 3),
-                    crops_per_s=round(rate * phase.batch * phase.frames, 1))
+                    crops_per_s=round(rate, 1))
         with open(self.folder / "log.jsonl", "a") as f:
             f.write(json.dumps(line) + "\n")
         print(" ".join(f"{k}={v}" for k, v in line.items()), flush=True)

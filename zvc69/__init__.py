@@ -8,7 +8,7 @@
 """
 from . import errors
 from .bitstream import FileHeader, FrameType, Packet, StreamReader, StreamWriter
-from .codec import DecodeSummary, Decoder, EncodeSummary, Encoder, VideoReader, decode_file, encode_file, encode_frames
+from .codec import Decoder, DecodeSummary, Encoder, EncodeSummary, VideoReader, decode_file, encode_file, encode_frames
 from .codec import open_video as open
 from .config import Quality
 from .errors import Zvc69Error

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from train.export import check_export, count_symbols, write_model  # noqa: E402
 from train.layers import pack, step_size, unpack  # noqa: E402
 from train.network import Network  # noqa: E402
 from train.rate import gaussian_bits, lagrangian, rd_round, threshold_table  # noqa: E402
-from train.trainer import PHASES, Trainer  # noqa: E402
+from train.steps import PHASES  # noqa: E402
+from train.trainer import Trainer  # noqa: E402
 
 QUALITY = {"low": 50, "medium": 41, "high": 33, "very-high": 23}
 
@@ -136,15 +138,42 @@ def test_export_agrees_with_pytorch(config, stills, tmp_path):
 
 
 def test_vectors_of_crops_predict_the_next_frame(clips):
-    """The search's vectors, cropped and mirrored with the pictures, still fit them."""
     from train.clips import Clips
+    from train.temporal import fields
     from train.warp import warp_packed
-    sequence = Clips([clips], 64, 4, seed=0).batch(8)
-    for t in range(1, 4):
-        now, before = sequence.pictures[:, t], sequence.pictures[:, t - 1]
-        inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))
-        error, still = ((now - p)[inner].pow(2).mean() for p in (warp_packed(before, sequence.fields[:, t]), before))
-        assert error < 0.25 * still
+    pictures = Clips([clips], 64, 4, seed=0).batch(8)
+    now, before = pictures[:, 1], pictures[:, 0]
+    inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))
+    predicted = warp_packed(before, fields(now, before, torch.full((8,), 20)))
+    error, still = ((now - p)[inner].pow(2).mean((1, 2, 3)) for p in (predicted, before))
+    assert (error.median() < 0.25 * still.median())
+
+
+@pytest.mark.parametrize("frames", [4, 5, 9])
+def test_structures_refer_to_coded_frames_and_cover_all(frames):
+    from train.structure import low_delay, random_access
+    for seed, make in product(range(5), (low_delay, random_access)):
+        done = set()
+        for coding in make(frames, np.random.default_rng(seed)):
+            assert {s for s in (coding.a, coding.b) if s is not None} <= done
+            assert (coding.a is None) == (not done) and (not coding.between or coding.a < coding.t < coding.b)
+            done.add(coding.t)
+        assert done == set(range(frames))
+
+
+def test_gradients_through_time_reach_the_frame_before(clips):
+    from train.clips import Clips
+    from train.structure import Coding
+    from train.temporal import sequence_step
+    pictures = Clips([clips], 64, 2, seed=0).batch(2)
+    norms = {}
+    for through in (False, True):
+        network = randomised(TINY)
+        torch.manual_seed(0)
+        sequence_step(network, pictures, [Coding(0, 0), Coding(1, 0, 0)], torch.tensor([20, 40]), torch.Generator().manual_seed(0), through,
+                      rate="noise", half=False)
+        norms[through] = sum(p.grad.pow(2).sum().item() for p in network.parameters() if p.grad is not None)
+    assert norms[False] != norms[True] and all(np.isfinite(n) for n in norms.values())
 
 
 def test_torch_compensation_is_that_of_the_codec():

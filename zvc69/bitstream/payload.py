@@ -26,15 +26,18 @@ class PayloadFlag(IntFlag):
     COPY = 1 << 2
     """Some blocks are copies of the prediction: the motion section says which; without one, all are."""
 
+    MOTION_B = 1 << 3
+    """A motion section of slot B follows. Without it slot B's vectors are slot A's, scaled to its distance."""
 
-_ALL = int(PayloadFlag.NO_STATE | PayloadFlag.MOTION | PayloadFlag.COPY)
+
+_ALL = int(PayloadFlag.NO_STATE | PayloadFlag.MOTION | PayloadFlag.COPY | PayloadFlag.MOTION_B)
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
     """The sections of a frame's payload.
 
-    `motion` is the coded motion (None: no section); `substreams` are the rANS substreams of z and r, each one
+    `motion` and `motion_b` are the coded motion of the slots (None: no section); `substreams` are the rANS substreams of z and r, each one
     covering the bands that `bands()` gives, with `lanes` states; none at all where nothing is coded.
     z and r of a band share a substream: flushing the coder once instead of twice is 4 bytes of a 100-byte frame.
 
@@ -47,14 +50,16 @@ class Payload:
     motion: bytes | memoryview | None = None
     lanes: int = 1
     substreams: Sequence[bytes | memoryview] = ()
+    motion_b: bytes | memoryview | None = None
 
     def pack(self) -> bytes:
         """The payload's bytes. Raises ConfigError if the lanes or the number of substreams cannot be stated."""
         flags = (PayloadFlag.NO_STATE * self.no_state | PayloadFlag.MOTION * (self.motion is not None)
-                 | PayloadFlag.COPY * self.copy)
+                 | PayloadFlag.COPY * self.copy | PayloadFlag.MOTION_B * (self.motion_b is not None))
         parts: list[bytes | memoryview] = [bytes((flags,))]
-        if self.motion is not None:
-            parts += [varint.pack(len(self.motion)), self.motion]
+        for section in (self.motion, self.motion_b):
+            if section is not None:
+                parts += [varint.pack(len(section)), section]
         if self.substreams:
             if self.lanes not in LANES or len(self.substreams) > MAX_SUBSTREAMS:
                 raise ConfigError(f"{len(self.substreams)} substreams of {self.lanes} lanes: not 1..{MAX_SUBSTREAMS} "
@@ -79,15 +84,11 @@ class Payload:
             raise CorruptStreamError(f"payload flags {flags:#x} have reserved bits set")
         if frame_type == FrameType.I and flags != PayloadFlag.NO_STATE:
             raise CorruptStreamError(f"payload flags {flags:#x} in an I frame")
-        at, motion = 1, None
-        if flags & PayloadFlag.MOTION:
-            size, at = varint.unpack(view, at)
-            if size > len(view) - at:
-                raise TruncatedStreamError(f"a motion section of {size} bytes in {len(view) - at}")
-            motion = view[at:at + size]
-            at += size
+        at = 1
+        motion, at = _unpack_section(view, at) if flags & PayloadFlag.MOTION else (None, at)
+        motion_b, at = _unpack_section(view, at) if flags & PayloadFlag.MOTION_B else (None, at)
         lanes, substreams = _unpack_substreams(view[at:]) if at < len(view) else (1, ())
-        return cls(bool(flags & PayloadFlag.NO_STATE), bool(flags & PayloadFlag.COPY), motion, lanes, substreams)
+        return cls(bool(flags & PayloadFlag.NO_STATE), bool(flags & PayloadFlag.COPY), motion, lanes, substreams, motion_b)
 
 
 def bands(rows: int, substreams: int) -> list[tuple[int, int]]:
@@ -98,6 +99,13 @@ def bands(rows: int, substreams: int) -> list[tuple[int, int]]:
     if substreams > rows:
         raise CorruptStreamError(f"{substreams} substreams for {rows} rows")
     return [(rows * s // substreams, rows * (s + 1) // substreams) for s in range(substreams)]
+
+
+def _unpack_section(view: memoryview, at: int) -> tuple[memoryview, int]:
+    size, at = varint.unpack(view, at)
+    if size > len(view) - at:
+        raise TruncatedStreamError(f"a motion section of {size} bytes in {len(view) - at}")
+    return view[at:at + size], at + size
 
 
 def _unpack_substreams(view: memoryview) -> tuple[int, tuple[memoryview, ...]]:

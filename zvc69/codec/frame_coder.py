@@ -1,6 +1,7 @@
 """One frame to its payload: networks, rounding, entropy coding; and the reconstruction that later frames refer to."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,34 +9,24 @@ from numpy.typing import NDArray
 
 from ..bitstream import Payload
 from ..core import motion
-from ..core.motion import MotionField
 from ..core.pack import pack, unpack
 from ..core.quantise import quantise
-from ..core.scale import State
 from ..media import Frame
 from ..model import Backend, Model
-from ..model.backend import Slots
 from ..profiler import Profiler
 from .copying import choose_copies
 from .latents import STEPS, Conditions, LatentOrder, begin_sigma, code_latents
-from .temporal import Planes, copy_blocks, fetch_state, slots_of
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """What the encoder keeps of a coded frame: its decoded planes, its sigma state, the field it was predicted with (I: None)."""
-
-    planes: Planes
-    state: State
-    field: MotionField | None = None
+from .slots import Reference, Slot, best_second, nearest_or_best
+from .temporal import Prediction, copy_blocks, fetch_state, predict
 
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A frame's payload, and its reference unless none was asked for."""
+    """A frame's payload, what later frames refer to unless that was not asked for, and what its slots hold (None: blank)."""
 
     payload: bytes
     reference: Reference | None
+    slots: tuple[Reference | None, Reference | None]
 
 
 class FrameCoder:
@@ -45,36 +36,52 @@ class FrameCoder:
         self._model, self._backend, self._stage = model, backend, profiler.stage
         self._thresholds = model.integers.thresholds(model.manifest.distortion)
 
-    def intra(self, frame: Frame, qp: int, *, reference: bool) -> Coded:
+    def intra(self, frame: Frame, qp: int, pts: int, *, reference: bool) -> Coded:
         """A frame without references; `reference`: later frames will refer to it."""
         with self._stage("pack"):
             packed = pack(*frame.planes, frame.depth)
-        return self._code(frame, packed, Conditions(qp), None, None, None, reference)
+        return self._code(frame, packed, Conditions(qp), pts, wanted=reference)
 
-    def inter(self, frame: Frame, qp: int, reference: Reference) -> Coded:
-        """A P frame that refers to `reference`."""
+    def inter(self, frame: Frame, qp: int, pts: int, a: Reference, others: Sequence[Reference] = (), *, between: bool = False,
+              wanted: bool = True) -> Coded:
+        """A P frame that refers to `a`, or to one of `others` that predicts clearly better, and in slot B to the one that then helps
+        most, if any does enough; or (`between`) a B frame that refers to `a` and to the only one of `others`.
+
+        wanted: later frames will refer to it.
+        """
+        slot_a, *rest = [self._slot(frame, qp, pts, reference) for reference in (a, *others)]
         with self._stage("motion"):
-            field = motion.search(frame.y, reference.planes[0], qp, depth=frame.depth, previous=reference.field)
+            if not between and rest:
+                slot_a, rest = nearest_or_best(frame.y, slot_a, rest, qp, frame.depth)
+            slot_b, section_b = best_second(frame.y, slot_a, rest, qp, frame.depth, pts, always=between)
         with self._stage("compensate"):
-            prediction = field.warp(reference.planes, frame.depth)
-            slots = slots_of(prediction, frame.depth)
+            prediction = predict(slot_a.planes, None if slot_b is None else slot_b.planes, frame.depth, between=between)
         with self._stage("pack"):
             packed = pack(*frame.planes, frame.depth)
         with self._stage("copy"):
-            copy = choose_copies(packed, slots[0], qp)
-            section = motion.encode(field, copy, reference.field)
+            copy = choose_copies(packed, prediction.slots.base, qp)
+            section = motion.encode(slot_a.field, copy, slot_a.expected)
         with self._stage("scale"):
-            state = fetch_state(reference.state, field)
-        return self._code(frame, packed, Conditions(qp, state, copy), slots, prediction, field, True, section)
+            state = fetch_state(slot_a.reference.state, slot_a.field)
+        return self._code(frame, packed, Conditions(qp, state, copy), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted)
 
-    def _code(self, frame: Frame, packed: NDArray[np.float32], conditions: Conditions, slots: Slots | None, prediction: Planes | None,
-              field: MotionField | None, wanted: bool, section: bytes | None = None) -> Coded:
+    def _slot(self, frame: Frame, qp: int, pts: int, reference: Reference) -> Slot:
+        expected = reference.field_at(pts)
+        with self._stage("motion"):
+            field = motion.search(frame.y, reference.planes[0], qp, depth=frame.depth, previous=expected)
+        with self._stage("compensate"):
+            return Slot(reference, expected, field, field.warp(reference.planes, frame.depth))
+
+    def _code(self, frame: Frame, packed: NDArray[np.float32], conditions: Conditions, pts: int, prediction: Prediction | None = None,
+              slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,
+              wanted: bool) -> Coded:
         """docs/INTERNALS.md has the order of the steps."""
         qp, skip, copy = conditions.qp, self._model.manifest.skip_below, conditions.copy
         _, h, w = packed.shape
         order = LatentOrder(self._model, h // 4, w // 4, conditions)
         with self._stage("analysis"):
-            analysis = self._backend.analyse(packed, qp, slots, None if slots is None else order.kept_z())
+            analysis = (self._backend.analyse(packed, qp) if prediction is None
+                        else self._backend.analyse(packed, qp, prediction.slots, order.kept_z()))
         with self._stage("scale"):
             z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
             sigma = begin_sigma(self._model, conditions, z)
@@ -95,12 +102,15 @@ class FrameCoder:
             residuals.append(r)
         with self._stage("entropy"):
             lanes, substreams = code_latents(order, z, indices, residuals)
-            payload = Payload(no_state=conditions.state is None, copy=copy is not None, motion=section, lanes=lanes, substreams=substreams)
+            payload = Payload(conditions.state is None, copy is not None, sections[0], lanes, substreams, sections[1])
+        a, b = slots
+        used = None if a is None else a.reference, None if b is None else b.reference
         if not wanted:
-            return Coded(payload.pack(), None)
+            return Coded(payload.pack(), None, used)
         with self._stage("reconstruct"):
             out = self._backend.synthesise(analysis, mean, sigma.residual(), qp)
             planes = unpack(out, frame.width, frame.height, frame.depth)
             if prediction is not None:
-                planes = copy_blocks(planes, prediction, copy)
-        return Coded(payload.pack(), Reference(planes, sigma.state(), field))
+                planes = copy_blocks(planes, prediction.planes, copy)
+        field, distance = (None, 0) if a is None else (a.field, pts - a.reference.pts)
+        return Coded(payload.pack(), Reference(planes, sigma.state(), pts, qp, field, distance), used)

@@ -51,6 +51,10 @@ class PictureBuffer(Generic[T]):
             raise CorruptStreamError(f"a reference to picture buffer entry {entry}, {len(self._entries)} are there")
         return self._entries[entry].content
 
+    def find(self, content: T | None) -> int | None:
+        """The entry that holds this very object; None if none does."""
+        return next((i for i, entry in enumerate(self._entries) if entry.content is content), None)
+
     def recent(self) -> list[Entry[T]]:
         """All entries, the one stored last first."""
         return list(self._entries)

@@ -1,18 +1,19 @@
 """What a frame takes from the frames before it: the compensated picture, the sigma state fetched along the vectors."""
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.motion import MotionField
 from ..core.pack import pack
+from ..core.planes import average, choose_blocks
 from ..core.scale import State
+from ..core.state import fetch
 from ..model.backend import Slots
 
-
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
-BLOCK_QUARTERS = 32
-"""Quarter pixels in the side of an 8x8 block."""
 
 
 def fetch_state(state: State, field: MotionField) -> State:
@@ -20,27 +21,30 @@ def fetch_state(state: State, field: MotionField) -> State:
 
     Source: docs/FORMAT.md, state.
     """
-    h, w = field.shape
-    shift = (field.vectors.astype(np.int32) + BLOCK_QUARTERS // 2) >> 5
-    i = np.clip(np.arange(h)[:, None] + shift[:, :, 1], 0, h - 1)
-    j = np.clip(np.arange(w) + shift[:, :, 0], 0, w - 1)
-    return state[0][i, j], state[1][i, j]
+    return fetch(state, field.vectors)
 
 
-def slots_of(prediction: Planes, depth: int) -> Slots:
-    """The slots of a P frame with one reference: slot B repeats slot A."""
-    packed = pack(*prediction, depth)
-    return packed, packed
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a frame is predicted from: the planes that copied blocks take, and the networks' slots."""
+
+    planes: Planes
+    slots: Slots
+
+
+def predict(a: Planes, b: Planes | None, depth: int, *, between: bool) -> Prediction:
+    """From the compensated pictures of slot A and of slot B (None: blank). between: a B frame, predicted from the mean of both."""
+    packed_a = pack(*a, depth)
+    packed_b = packed_a if b is None else pack(*b, depth)
+    if not between:
+        return Prediction(a, Slots(packed_a, packed_b))
+    return Prediction(average(a, b), Slots(packed_a, packed_b, 0.5))
 
 
 def copy_blocks(planes: Planes, prediction: Planes, copy: NDArray[np.bool_] | None) -> Planes:
     """`planes` with the prediction's samples in copied 32x32 blocks; written in place."""
     if copy is None or not copy.any():
         return planes
-    for plane, predicted, side in zip(planes, prediction, (32, 16, 16)):
-        height, width = plane.shape
-        mask = copy.repeat(side, axis=0).repeat(side, axis=1)[:height, :width]
-        np.copyto(plane, predicted, where=mask)
-    return planes
+    return choose_blocks(planes, prediction, copy, out=planes)
 
 

@@ -14,6 +14,7 @@ from ..errors import CorruptStreamError, StreamError
 from ..media import Frame
 from ..profiler import Profiler
 from .decoder import Decoder
+from .reorder import DEPTH as REORDER_DEPTH
 
 
 class VideoReader:
@@ -119,12 +120,24 @@ class VideoReader:
         if not -n <= i < n:
             raise IndexError(f"frame {i} of a video of {n}")
         number = i % n
-        keyframe = self._stream.seek(number)
-        packets = [packet for packet in islice(self._stream, number - keyframe + 1) if packet.number <= number]
-        if not packets or packets[-1].number != number:
+        packets = self._up_to(number)
+        if not packets:
             raise CorruptStreamError("the frame is damaged or missing", frame=number)
-        frame, = self._decoder.decode_all(packets, first=number)
-        return frame
+        return next(iter(self._decoder.decode_all(packets, first=number)))
+
+    def _up_to(self, number: int) -> list[Packet]:
+        """Packets from a keyframe up to frame `number` in order of presentation; none if it does not come."""
+        keyframe = self._stream.seek(number)
+        packets: list[Packet] = []
+        for packet in islice(self._stream, number - keyframe + 1 + REORDER_DEPTH):
+            if packet.keyframe:
+                if packet.number > number:
+                    break
+                packets = []
+            packets.append(packet)
+            if packets[0].number + packet.pts - packets[0].pts == number:
+                return packets
+        return []
 
 
 def open_video(source: str | os.PathLike[str] | bytes | BinaryIO, **options) -> VideoReader:

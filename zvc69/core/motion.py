@@ -16,6 +16,7 @@ from .warp import LARGEST_VECTOR, Planes, compensate
 EFFORTS = (0, 1, 2)
 SPLIT = 16
 """Bit of a 32x32's split flags: in four 16x16; bit q of them (with this one only): quadrant q in four 8x8."""
+LARGEST_SCALE = 65535
 RATE_WEIGHT = 0.45
 """Of a vector's bits against SAD / step. Measured: 0.9 and 1.5 lose 1 to 8 % (vectors predict more than they cost)."""
 
@@ -100,6 +101,22 @@ class MotionField:
         quadrant = 2 * (np.arange(h)[:, None] % 4 // 2) + np.arange(w) % 4 // 2
         flags = self.splits.repeat(4, axis=0).repeat(4, axis=1)
         return np.where(flags == 0, 32, np.where(flags >> quadrant & 1, 8, 16)).astype(np.uint8)
+
+    def scaled(self, numerator: int, denominator: int) -> MotionField:
+        """The vectors times numerator / denominator, rounded, cut at 2047: this field over another distance in time.
+
+        It is the field itself where the two are equal, 0 or beyond 65535 in magnitude. Source: docs/FORMAT.md, Motion.
+
+        >>> field = MotionField.from_vectors(np.full((4, 4, 2), 5, np.int16))
+        >>> field.scaled(-1, 2).vectors[0, 0].tolist()
+        [-2, -2]
+        """
+        if numerator == denominator or not numerator or not denominator or max(abs(numerator), abs(denominator)) > LARGEST_SCALE:
+            return self
+        if denominator < 0:
+            numerator, denominator = -numerator, -denominator
+        exact = (2 * numerator * self.vectors.astype(np.int64) + denominator) // (2 * denominator)
+        return MotionField._valid(exact.clip(-LARGEST_VECTOR, LARGEST_VECTOR).astype(np.int16), self.splits)
 
     def warp(self, planes: Planes, depth: int, kernel: str = "bicubic", *, threads: int = 1) -> Planes:
         """The picture that this field predicts from the reference `planes` (y, u, v): see `warp.compensate`."""

@@ -14,8 +14,25 @@ from .store import Model
 Array = NDArray[np.float32]
 
 
-Slots = tuple[Array, Array]
-"""Packed pictures of slot A and slot B, (96, h, w) each; None stands for two blank slots."""
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The filled slots of a P or B frame: packed pictures (96, h, w). Slot B repeats slot A (the same array) while it is blank.
+
+    The prediction is a + blend * (b - a): blend is 0 in P frames, 1/2 in B frames.
+    """
+
+    a: Array
+    b: Array
+    blend: float = 0.0
+
+    @property
+    def base(self) -> Array:
+        """The prediction, (96, h, w)."""
+        return self.a if not self.blend else self.a + np.float32(self.blend) * (self.b - self.a)
+
+    def inputs(self) -> dict[str, NDArray]:
+        """As the graphs take them."""
+        return _batch(slot_a=self.a, slot_b=self.b) | {"blend": np.array([self.blend], np.float32)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +41,7 @@ class Analysis:
 
     y (96, h, w)   latents in quantiser units      z (48, h/4, w/4)   rounded hyper latents
     mean_1 (96, h, w)   means of the first group   features, context   what later stages need, as it is
-    slot_a   the picture in slot A; None, like context, in intra frames
+    base   the prediction, a packed picture; None, like context, in intra frames
     """
 
     y: Array
@@ -32,7 +49,7 @@ class Analysis:
     mean_1: Array
     features: Array
     context: Array | None = None
-    slot_a: Array | None = None
+    base: Array | None = None
 
 
 class Runner(Protocol):
@@ -54,8 +71,8 @@ class Backend:
         """
         if slots is None:
             return Analysis(*self._runner.run("analyse_intra", _batch(picture=picture) | _qp(qp)))
-        inputs = _batch(picture=picture, slot_a=slots[0], slot_b=slots[1], keep=keep) | _qp(qp)
-        return Analysis(*self._runner.run("analyse_inter", inputs), slot_a=slots[0])
+        inputs = _batch(picture=picture, keep=keep) | slots.inputs() | _qp(qp)
+        return Analysis(*self._runner.run("analyse_inter", inputs), base=slots.base)
 
     def refine(self, analysis: Analysis, r: Array) -> Array:
         """`mean_2` (96, h, w), given r of the first group."""
@@ -69,14 +86,14 @@ class Backend:
         inputs = _batch(z=z, r=r) | _qp(qp)
         if slots is None:
             return self._runner.run("decode_intra", inputs)[0]
-        return self._runner.run("decode_inter", inputs | _batch(slot_a=slots[0], slot_b=slots[1]))[0]
+        return self._runner.run("decode_inter", inputs | slots.inputs())[0]
 
     def synthesise(self, analysis: Analysis, mean_2: Array, r: Array, qp: int) -> Array:
         """The encoder's reconstruction: as `decode`, the means being known."""
         inputs = _batch(r=r, mean_1=analysis.mean_1, mean_2=mean_2) | _qp(qp)
         if analysis.context is None:
             return self._runner.run("synthesise_intra", inputs)[0]
-        return self._runner.run("synthesise_inter", inputs | _batch(slot_a=analysis.slot_a, context=analysis.context))[0]
+        return self._runner.run("synthesise_inter", inputs | _batch(base=analysis.base, context=analysis.context))[0]
 
 
 def _batch(**arrays: Array) -> dict[str, NDArray]:

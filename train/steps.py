@@ -1,0 +1,84 @@
+"""What one step of a phase trains on: intra crops, or a sequence in one of the coding structures."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .config import MAX_QP, SKIP_BELOW
+from .data import Crops
+from .network import Network, Rate
+from .rate import lagrangian
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What a stretch of training does. Names as in docs/TRAINING.md."""
+
+    name: str
+    crop: int = 192
+    batch: int = 16
+    frames: int = 1              # of a sequence; more than one: with P and B frames
+    between: float = 0.0         # share of the sequences with B frames
+    intra_every: int = 0         # each n-th step is one of 16 intra crops, of stills too; 0 = none
+    through_time: bool = False   # gradients reach the frames that a frame refers to
+    rate: float = 4e-4           # Adam's step at the top of the schedule
+    bits: Rate = "noise"         # how bits are counted: see Network.forward
+    rd: bool = False             # the encoder's own rounding and skip rule
+    half: bool = True            # bf16
+    exact: bool = False          # sigma network in float32, so that it is the integer network
+    skip_below: int = 0
+
+
+PHASES = {p.name: p for p in (
+    Phase("U0"),
+    Phase("U1", batch=8, frames=4, rate=3e-4),
+    Phase("U2", crop=224, batch=4, frames=5, rate=3e-4, intra_every=4, through_time=True),
+    Phase("U3", crop=224, batch=4, frames=5, rate=3e-4, between=0.35, intra_every=4, through_time=True),
+    Phase("U4", rate=1.2e-4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
+    Phase("U5", crop=224, batch=4, frames=5, rate=1.2e-4, between=0.35, intra_every=4, through_time=True, bits="mixed", rd=True, exact=True,
+          skip_below=SKIP_BELOW),
+)}
+INTRA_CROPS = 16
+INTRA_SIZE = 192
+
+
+class Steps:
+    """The data of a phase, and its gradients step by step."""
+
+    def __init__(self, phase: Phase, folders: list[Path], seed: int):
+        self._phase, self._rng, self._generator = phase, np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+        self._how = dict(rate=phase.bits, rd=phase.rd, skip_below=phase.skip_below, half=phase.half, half_sigma=not phase.exact)
+        self._crops = self._clips = None
+        if phase.frames > 1:
+            from .clips import Clips
+            self._clips = Clips(folders, phase.crop, phase.frames, seed)
+        if phase.frames == 1 or phase.intra_every:
+            self._crops = Crops(folders, phase.crop if phase.frames == 1 else min(phase.crop, INTRA_SIZE), seed)
+
+    def gradients(self, network: Network, step: int) -> tuple[torch.Tensor, int]:
+        """Adds the step's gradients; returns mean J, bits per pixel and luma MSE, and the number of frames."""
+        phase, every = self._phase, self._phase.intra_every
+        if self._clips is None:
+            return self._intra(network, phase.batch)
+        if every and step % every == every - 1:
+            return self._intra(network, min(4 * phase.batch, INTRA_CROPS))
+        from .structure import low_delay, random_access
+        from .temporal import sequence_step  # needs the motion search, which stills do without
+        between = self._rng.random() < phase.between
+        structure = (random_access if between else low_delay)(phase.frames, self._rng)
+        stats = sequence_step(network, self._clips.batch(phase.batch), structure, self._qp(phase.batch), self._generator,
+                              through_time=phase.through_time, **self._how)
+        return stats, phase.batch * phase.frames
+
+    def _intra(self, network: Network, n: int) -> tuple[torch.Tensor, int]:
+        batch, qp = self._crops.batch(n).contiguous(memory_format=torch.channels_last), self._qp(n)
+        out = network(batch, qp, **self._how)
+        j, bpp, luma, _ = lagrangian(out, batch, qp)
+        j.mean().backward()
+        return torch.stack([j.mean(), bpp.mean(), luma.mean()]).detach(), n
+
+    def _qp(self, n: int) -> torch.Tensor:
+        return torch.randint(0, MAX_QP + 1, (n,), generator=self._generator)

@@ -1,0 +1,89 @@
+"""What the encoder puts into a frame's two slots, judged by the motion search's measure: absolute error + 0.45 step(qp) bits."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import motion
+from ..core.motion import RATE_WEIGHT, MotionField
+from ..core.scale import State
+from .copying import step_size
+from .temporal import Planes
+
+BLOCK = 16
+FARTHER = 0.95
+"""An older picture comes into slot A only if it costs less than this share: the nearest one's state and field fit better."""
+GAIN_WEIGHT = 0.5
+"""Of the absolute error that the best prediction of each block saves. The network gets at part of it from slot A alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the encoder keeps of a coded frame: its decoded planes and sigma state, when it is shown, its QP, and the field it was
+    predicted with (I: None) over which distance in time."""
+
+    planes: Planes
+    state: State
+    pts: int
+    qp: int
+    field: MotionField | None = None
+    distance: int = 0
+
+    def field_at(self, pts: int) -> MotionField | None:
+        """The field, scaled to the distance of a frame shown at `pts`."""
+        return None if self.field is None else self.field.scaled(pts - self.pts, self.distance)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A reference as a frame sees it: the field that was expected, the vectors that were found, the compensated picture."""
+
+    reference: Reference
+    expected: MotionField | None
+    field: MotionField
+    planes: Planes
+
+
+def nearest_or_best(luma: NDArray, nearest: Slot, others: Sequence[Slot], qp: int, depth: int) -> tuple[Slot, list[Slot]]:
+    """The slot to predict from first, and those that are left."""
+
+    def cost(slot: Slot) -> float:
+        error = np.abs(luma.astype(np.int32) - slot.planes[0]).sum() / 2 ** (depth - 8)
+        return float(error) + _cost_of(motion.encode(slot.field, None, slot.expected), qp)
+
+    best = min(others, key=cost)
+    if cost(best) > FARTHER * cost(nearest):
+        return nearest, list(others)
+    return best, [slot for slot in (nearest, *others) if slot is not best]
+
+
+def best_second(luma: NDArray, a: Slot, others: Sequence[Slot], qp: int, depth: int, pts: int, *, always: bool) -> tuple[Slot | None, bytes | None]:
+    """The slot that helps most beside `a`, and its coded motion; None where none is worth its vectors, unless `always`."""
+    most, best = -math.inf if always else 0.0, (None, None)
+    for slot in others:
+        section = motion.encode(slot.field, None, a.field.scaled(pts - slot.reference.pts, pts - a.reference.pts))
+        saved = saved_error(luma, a.planes[0], slot.planes[0], depth) - _cost_of(section, qp)
+        if saved > most:
+            most, best = saved, (slot, section)
+    return best
+
+
+def saved_error(luma: NDArray, a: NDArray, b: NDArray, depth: int) -> float:
+    """Absolute error, in 8-bit levels, that predicting each 16x16 from the best of `a`, `b` and their mean saves over `a`, as far
+    as it counts. Planes of equal shape, uint8 or uint16 at `depth`."""
+    now, first, second = (p.astype(np.int32) for p in (luma, a, b))
+    errors = [_block_sums(np.abs(now - p)) for p in (first, second, (first + second + 1) >> 1)]
+    return GAIN_WEIGHT * float((errors[0] - np.minimum(errors[0], np.minimum(errors[1], errors[2]))).sum()) / 2 ** (depth - 8)
+
+
+def _cost_of(section: bytes, qp: int) -> float:
+    return RATE_WEIGHT * step_size(qp) * 8 * len(section)
+
+
+def _block_sums(error: NDArray[np.int32]) -> NDArray[np.int64]:
+    rows = np.add.reduceat(error, np.arange(0, error.shape[0], BLOCK), axis=0)
+    return np.add.reduceat(rows, np.arange(0, error.shape[1], BLOCK), axis=1, dtype=np.int64)
