@@ -4,10 +4,10 @@ from __future__ import annotations
 from typing import Any
 
 import av
-import numpy as np
 
 from ..bitstream import ColourSpace, FileHeader
 from ..errors import ConfigError
+from .arrays import as_array
 from .coded import to_coded
 from .colour import MATRICES, Colour
 from .frame import Frame
@@ -16,7 +16,7 @@ _NAMES = {code: name for name, code in MATRICES.items()}
 
 
 def frame_of(picture: Any, height: int, depth: int = 8, matrix: int = 0) -> Frame:
-    """A frame of a `Frame`, a PyAV frame of any format, or an array of a picture of `height` rows and `depth` bits.
+    """A frame of a `Frame`, a PyAV frame of any format, or an array (NumPy's, or by DLPack) of `height` rows and `depth` bits.
 
     Arrays: (height, width, 3) uint8 is RGB, converted by `matrix` (H.273; BT.601 unless it is one that has a name),
     (height * 3 / 2, width) yuv420p, (3, height, width) yuv444p, (height, width) gray of full range; uint8 at depth 8,
@@ -26,7 +26,7 @@ def frame_of(picture: Any, height: int, depth: int = 8, matrix: int = 0) -> Fram
         return picture
     if isinstance(picture, av.VideoFrame):
         return Frame.from_av(picture)
-    array = np.asarray(picture)
+    array = as_array(picture)
     if array.dtype.kind not in "uif":
         raise ConfigError(f"a {type(picture).__name__} is not a picture: give a Frame, a PyAV frame or an array")
     if array.ndim == 3 and array.shape[2] != 3 and len(array) == 3:

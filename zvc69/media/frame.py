@@ -9,6 +9,7 @@ import numpy as np
 from ..bitstream import ColourSpace
 from ..errors import ConfigError
 from . import convert
+from .arrays import as_array
 from .colour import Colour, matrix_code
 from .layout import DEPTHS, array_format, frame_bytes, join, plane_dtype, plane_shapes, split_420
 
@@ -27,6 +28,9 @@ class Frame:
 
     Samples are limited range ("video levels") unless `colour.full_range`; sources give full range of gray alone. YUV goes
     through unchanged; conversions from and to RGB use the matrix that `colour` states, else BT.601 (libswscale's default).
+
+    Planes are NumPy arrays, so that libraries with DLPack take them without a copy (`torch.from_dlpack(frame.y)`); they may
+    be read-only. The `from_...` methods take such libraries' arrays in main memory, and do not copy planes.
 
     Raises ConfigError when planes do not fit together.
 
@@ -81,14 +85,15 @@ class Frame:
         Planes are not copied. The single array needs even sizes: no such array exists for odd ones.
         """
         if u is None and v is None:
-            y, u, v = split_420(y)
+            return cls(*split_420(as_array(y)), depth, pts)
         if u is None or v is None:
             raise ConfigError("give all three planes, or one array that holds them")
-        return cls(y, u, v, depth, pts)
+        return cls(as_array(y), as_array(u), as_array(v), depth, pts)
 
     @classmethod
     def from_yuv444p(cls, planes: np.ndarray, *, depth: int = 8, pts: int | None = None) -> Frame:
         """A 4:4:4 frame of a (3, height, width) array, which is not copied."""
+        planes = as_array(planes)
         if planes.ndim != 3 or len(planes) != 3:
             raise ConfigError(f"yuv444p is a (3, height, width) array, not one of shape {planes.shape}")
         return cls(*planes, depth, pts, Colour(ColourSpace.YUV444))
@@ -96,11 +101,12 @@ class Frame:
     @classmethod
     def from_gray(cls, y: np.ndarray, *, depth: int = 8, full_range: bool = True, pts: int | None = None) -> Frame:
         """A gray frame of a (height, width) array, which is not copied."""
-        return cls(y, None, None, depth, pts, Colour(ColourSpace.GRAY, full_range=full_range))
+        return cls(as_array(y), None, None, depth, pts, Colour(ColourSpace.GRAY, full_range=full_range))
 
     @classmethod
     def from_rgb24(cls, rgb: np.ndarray, *, matrix: str = "bt601", pts: int | None = None) -> Frame:
         """An 8-bit frame of a (height, width, 3) uint8 array; `matrix` is "bt601", "bt709" or "bt2020"."""
+        rgb = as_array(rgb)
         if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape or rgb.dtype != np.uint8:
             raise ConfigError(f"rgb24 is a (height, width, 3) uint8 array, not {rgb.shape} {rgb.dtype}")
         code = matrix_code(matrix)
