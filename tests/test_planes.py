@@ -1,4 +1,4 @@
-"""Pictures made of two others: which block comes from where, rounding, rejected input."""
+"""Pictures against two others: which block comes from where, rounding, errors, rejected input."""
 import doctest
 
 import numpy as np
@@ -30,6 +30,26 @@ def test_sources_are_left_alone():
     planes.average(a, b)
     planes.choose_blocks(a, b, np.ones((2, 3), bool))
     assert all((plane == 1).all() for plane in a) and all((plane == 4).all() for plane in b)
+
+
+def test_errors_are_summed_by_block():
+    now, a = np.zeros((40, 33), np.uint16), np.zeros((40, 33), np.uint16)
+    a[17, 5], a[39, 32] = 4000, 7
+    assert planes.block_errors(now, a).tolist() == [[[0, 0, 0], [4000, 0, 0], [0, 0, 7]]]
+    of_a, of_b, of_mean = planes.block_errors(now, a, now)
+    assert of_a.sum() == 4007 and not of_b.any() and of_mean.sum() == 2004
+
+
+def test_errors_reject_planes_that_do_not_fit():
+    now = np.zeros((40, 33), np.uint8)
+    for wrong in (now[:, :32], now.astype(np.uint16), now[None]):
+        with pytest.raises(ValueError, match="all planes must be"):
+            planes.block_errors(now, wrong)
+        with pytest.raises(ValueError, match="all planes must be"):
+            planes.block_errors(now, now, wrong)
+    for wrong in (now.astype(np.int8), now[:0], now[0]):
+        with pytest.raises(ValueError, match="at least one sample"):
+            planes.block_errors(wrong, wrong)
 
 
 def test_rejects_pictures_that_do_not_fit():

@@ -28,6 +28,19 @@ void average_planes(Isa isa, const PlanePair& pair) noexcept {
         average(pair.a + y * pair.a_stride, pair.b + y * pair.b_stride, pair.out + y * pair.out_stride, pair.width);
 }
 
+void block_errors(Isa isa, ErrorRow all, std::size_t height, int bytes) noexcept {
+    const auto errors = plane_kernels(isa).errors[bytes - 1];
+    const std::size_t blocks = (all.width + kErrorBlock - 1) / kErrorBlock;
+    for (std::size_t y = 0; y < height; y += kErrorBlock) {
+        all.rows = std::min(kErrorBlock, height - y);
+        errors(all);
+        all.now += kErrorBlock * all.now_stride;
+        all.a += kErrorBlock * all.a_stride;
+        if (all.b) all.b += kErrorBlock * all.b_stride;
+        for (auto& sums : all.sums) sums += blocks;
+    }
+}
+
 void choose_blocks(const PlanePair& pair, const std::uint8_t* chosen, std::size_t columns, std::size_t side) noexcept {
     for (std::size_t y = 0; y < pair.height; ++y) {
         const std::uint8_t* flags = chosen + y / side * columns;

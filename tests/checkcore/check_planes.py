@@ -1,4 +1,4 @@
-"""Pictures made of two others against NumPy."""
+"""Pictures against two others, against NumPy."""
 import numpy as np
 
 from zvc69.core import planes
@@ -56,6 +56,20 @@ def choosing(rng, level):
                 compare_planes(f"{width}x{height} depth {depth} in place", copy, want)
 
 
+@check("planes", "block_errors")
+def errors(rng, level):
+    for depth in (8, 16):
+        for width, height in SIZES:
+            (now, *_), (a, *_) = pictures(rng, width, height, depth)
+            (b, *_), _ = pictures(rng, width, height, depth)
+            now.flat[::3] = 0
+            compare(f"one, {width}x{height} depth {depth}", planes.block_errors(now, a), reference.block_errors(now, a))
+            compare(f"two, {width}x{height} depth {depth}", planes.block_errors(now, a, b), reference.block_errors(now, a, b))
+            top = np.full_like(now, np.iinfo(now.dtype).max)
+            zero = np.zeros_like(now)
+            compare(f"largest, {width}x{height} depth {depth}", planes.block_errors(zero, top, top), reference.block_errors(zero, top, top))
+
+
 @check("planes", "strided, read-only")
 def strided(rng, level):
     for depth in (8, 16):
@@ -67,6 +81,8 @@ def strided(rng, level):
         out = [np.zeros((p.shape[0], 2 * p.shape[1]), p.dtype)[:, :p.shape[1]] for p in a]
         chosen = flags(rng, 180, 70)
         compare_planes(f"average, depth {depth}", planes.average(*views, out=out), reference.average(*views))
+        compare(f"errors, depth {depth}", planes.block_errors(views[0][0], views[1][0], a[0]),
+                reference.block_errors(views[0][0], views[1][0], a[0]))
         compare_planes(f"blocks, depth {depth}", planes.choose_blocks(*views, chosen, out=out), reference.choose_blocks(*views, chosen))
 
 
@@ -78,6 +94,13 @@ def _average_speed(depth):
     return prepare
 
 
+def _error_speed(depth):
+    def prepare(rng):
+        (now, *_), (a, *_) = pictures(rng, 1280, 720, depth)
+        return lambda: planes.block_errors(now, a, now), 1280 * 720
+    return prepare
+
+
 def _choose_speed(rng):
     a, b = pictures(rng, 1280, 720, 8)
     chosen = flags(rng, 1280, 720)
@@ -86,4 +109,5 @@ def _choose_speed(rng):
 
 for _depth in (8, 16):
     bench("planes", f"average 1280x720, {_depth} bits a sample")(_average_speed(_depth))
+    bench("planes", f"block_errors of two 1280x720, {_depth} bits a sample")(_error_speed(_depth))
 bench("planes", "choose_blocks 1280x720, in place")(_choose_speed)

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Planes made of two others (csrc/planes). Arguments are checked in zvc69.core.planes."""
+"""Planes against two others (csrc/planes). Arguments are checked in zvc69.core.planes."""
 from cpython.buffer cimport Py_buffer, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint32_t
 
 
 cdef extern from "common/isa.h" namespace "zvc" nogil:
@@ -17,6 +17,14 @@ cdef extern from "planes/planes.h" namespace "zvc" nogil:
         ptrdiff_t a_stride, b_stride, out_stride
         size_t width, height
         int bytes
+    cdef cppclass ErrorRow:
+        const uint8_t* now
+        const uint8_t* a
+        const uint8_t* b
+        ptrdiff_t now_stride, a_stride, b_stride
+        size_t width, rows
+        uint32_t* sums[3]
+    void c_block_errors "zvc::block_errors"(Isa isa, ErrorRow all, size_t height, int bytes) noexcept
     void average_planes(Isa isa, const PlanePair& pair) noexcept
     void choose_blocks(const PlanePair& pair, const uint8_t* chosen, size_t columns, size_t side) noexcept
 
@@ -52,3 +60,29 @@ def choose(a, b, out, const uint8_t[:, ::1] chosen, size_t side):
     cdef Pair planes = Pair(a, b, out)
     with nogil:
         choose_blocks(planes.pair, &chosen[0, 0], chosen.shape[1], side)
+
+
+def block_errors(int level, planes, uint32_t[:, :, ::1] sums):
+    """`planes`: the plane, then one or two others; `sums` has one array for one other, three for two."""
+    cdef Py_buffer views[3]
+    cdef ErrorRow row
+    cdef int held = 0, n
+    cdef size_t height
+    try:
+        for array in planes:
+            PyObject_GetBuffer(array, &views[held], PyBUF_STRIDES)
+            held += 1
+        row.now, row.now_stride = <const uint8_t*>views[0].buf, views[0].strides[0]
+        row.a, row.a_stride = <const uint8_t*>views[1].buf, views[1].strides[0]
+        row.b = NULL
+        row.b_stride = 0
+        if held == 3:
+            row.b, row.b_stride = <const uint8_t*>views[2].buf, views[2].strides[0]
+        height, row.width = views[0].shape[0], views[0].shape[1]
+        for n in range(3):
+            row.sums[n] = &sums[min(n, <int>sums.shape[0] - 1), 0, 0]
+        with nogil:
+            c_block_errors(<Isa>level, row, height, <int>views[0].itemsize)
+    finally:
+        for n in range(held):
+            PyBuffer_Release(&views[n])

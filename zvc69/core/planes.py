@@ -1,4 +1,4 @@
-"""Pictures made of two others: 32x32 blocks of either, or the mean of both."""
+"""Pictures against two others: made of 32x32 blocks of either, or of the mean of both; how far from them they are."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -11,6 +11,8 @@ from .warp import Planes
 
 BLOCK = 32
 """Luma samples in the side of a block that is chosen; chroma: half of that."""
+ERROR_BLOCK = 16
+"""Samples in the side of a block whose error is summed."""
 
 
 def choose_blocks(a: Planes, b: Planes, chosen: NDArray[np.bool_], out: Planes | None = None) -> Planes:
@@ -51,6 +53,29 @@ def average(a: Planes, b: Planes, out: Planes | None = None) -> Planes:
     for first, second, to in pairs:
         _planes.average(cpu.level(), first, second, to)
     return _result(pairs, out)
+
+
+def block_errors(plane: np.ndarray, a: np.ndarray, b: np.ndarray | None = None) -> NDArray[np.uint32]:
+    """Sums of absolute differences of a plane from one that predicts it, or from two and their mean, by 16x16 block.
+
+    Planes are (height, width), all uint8 or all uint16; blocks at the right and bottom may be cut off. Returns
+    (1, ceil(height / 16), ceil(width / 16)) uint32: errors of `a`; with `b` three such: of `a`, of `b`, of (a + b + 1) >> 1.
+
+    Raises ValueError for another shape or dtype.
+
+    >>> now, darker, brighter = (np.full((16, 20), level, np.uint8) for level in (100, 90, 112))
+    >>> block_errors(now, darker, brighter)[:, 0].tolist()
+    [[2560, 640], [3072, 768], [256, 64]]
+    """
+    if plane.ndim != 2 or 0 in plane.shape or plane.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"a plane is uint8 or uint16 with at least one sample, not {plane.dtype} of shape {plane.shape}")
+    planes = [plane, a] if b is None else [plane, a, b]
+    for other in planes[1:]:
+        if other.dtype != plane.dtype or other.shape != plane.shape:
+            raise ValueError(f"all planes must be {plane.dtype} of shape {plane.shape}, not {other.dtype} of shape {other.shape}")
+    sums = np.empty((1 if b is None else 3, *(-(-size // ERROR_BLOCK) for size in plane.shape)), np.uint32)
+    _planes.block_errors(cpu.level(), [_row_by_row(array) for array in planes], sums)
+    return sums
 
 
 def _result(pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]], out: Planes | None) -> Planes:
