@@ -16,12 +16,12 @@ MAGIC = b"ZVCIndex"
 FIELDS = (("frame", "I"), ("offset", "Q"), ("flags", "I"))
 """Name and `struct` code of an entry's fields; docs/FORMAT.md is tested against it."""
 
-_ENTRY = struct.Struct("<" + "".join(code for _, code in FIELDS))
-_HEAD = struct.Struct("<8sI")
-OVERHEAD = _HEAD.size + 4
+ENTRY = struct.Struct("<" + "".join(code for _, code in FIELDS))
+HEAD = struct.Struct("<8sI")
+OVERHEAD = HEAD.size + 4
 """Bytes of an index beside its entries: magic, count, checksum."""
 
-SPACING = 256 * _ENTRY.size
+SPACING = 256 * ENTRY.size
 """Keyframes that begin less than this many bytes after the last listed one are not listed: an index takes less
 than 1/256 of a file even where every frame is a keyframe. A reader looks at the frames in between."""
 
@@ -56,7 +56,7 @@ class IndexBuilder:
 
 def pack(entries: Sequence[IndexEntry]) -> bytes:
     """The index as it is written."""
-    body = _HEAD.pack(MAGIC, len(entries)) + b"".join(_ENTRY.pack(*entry) for entry in entries)
+    body = HEAD.pack(MAGIC, len(entries)) + b"".join(ENTRY.pack(*entry) for entry in entries)
     return body + crc32c(body).to_bytes(4, "little")
 
 
@@ -68,12 +68,12 @@ def unpack(data: bytes, stream: header.FileHeader) -> list[IndexEntry]:
     """
     if len(data) < OVERHEAD:
         raise TruncatedStreamError("the stream ends inside the index", offset=stream.index_offset)
-    magic, count = _HEAD.unpack_from(data)
-    if magic != MAGIC or len(data) != OVERHEAD + count * _ENTRY.size:
+    magic, count = HEAD.unpack_from(data)
+    if magic != MAGIC or len(data) != OVERHEAD + count * ENTRY.size:
         raise CorruptStreamError("no index of the stated length", offset=stream.index_offset)
     if crc32c(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise CorruptStreamError("the index is damaged: its checksum does not hold", offset=stream.index_offset)
-    entries = [IndexEntry(*fields) for fields in _ENTRY.iter_unpack(data[_HEAD.size:-4])]
+    entries = [IndexEntry(*fields) for fields in ENTRY.iter_unpack(data[HEAD.size:-4])]
     frame, offset = -1, header.SIZE - 1
     for entry in entries:
         if not (entry.frame > frame and entry.offset > offset and entry.flags & IndexFlag.KEY):

@@ -17,6 +17,7 @@ from .compare import compare
 from .decode import decode
 from .encode import encode
 from .info import info
+from .verify import verify
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -27,7 +28,7 @@ def cli() -> None:
     """ZVC69, a neural video codec."""
 
 
-for command in (encode, decode, info, compare):
+for command in (encode, decode, info, compare, verify):
     cli.add_command(command)
 
 
