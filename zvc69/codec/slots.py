@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ..core import motion
 from ..core.motion import RATE_WEIGHT, MotionField
+from ..core.planes import block_errors
 from ..core.scale import State
 from .copying import step_size
 from .temporal import Planes
 
-BLOCK = 16
 FARTHER = 0.95
 """An older picture comes into slot A only if it costs less than this share: the nearest one's state and field fit better."""
 GAIN_WEIGHT = 0.5
@@ -52,8 +52,8 @@ def nearest_or_best(luma: NDArray, nearest: Slot, others: Sequence[Slot], qp: in
     """The slot to predict from first, and those that are left."""
 
     def cost(slot: Slot) -> float:
-        error = np.abs(luma.astype(np.int32) - slot.planes[0]).sum() / 2 ** (depth - 8)
-        return float(error) + _cost_of(motion.encode(slot.field, None, slot.expected), qp)
+        error = int(block_errors(luma, slot.planes[0]).sum(dtype=np.uint64)) / 2 ** (depth - 8)
+        return error + _cost_of(motion.encode(slot.field, None, slot.expected), qp)
 
     best = min(others, key=cost)
     if cost(best) > FARTHER * cost(nearest):
@@ -75,15 +75,9 @@ def best_second(luma: NDArray, a: Slot, others: Sequence[Slot], qp: int, depth: 
 def saved_error(luma: NDArray, a: NDArray, b: NDArray, depth: int) -> float:
     """Absolute error, in 8-bit levels, that predicting each 16x16 from the best of `a`, `b` and their mean saves over `a`, as far
     as it counts. Planes of equal shape, uint8 or uint16 at `depth`."""
-    now, first, second = (p.astype(np.int32) for p in (luma, a, b))
-    errors = [_block_sums(np.abs(now - p)) for p in (first, second, (first + second + 1) >> 1)]
-    return GAIN_WEIGHT * float((errors[0] - np.minimum(errors[0], np.minimum(errors[1], errors[2]))).sum()) / 2 ** (depth - 8)
+    errors = block_errors(luma, a, b)
+    return GAIN_WEIGHT * int((errors[0] - errors.min(axis=0)).sum(dtype=np.uint64)) / 2 ** (depth - 8)
 
 
 def _cost_of(section: bytes, qp: int) -> float:
     return RATE_WEIGHT * step_size(qp) * 8 * len(section)
-
-
-def _block_sums(error: NDArray[np.int32]) -> NDArray[np.int64]:
-    rows = np.add.reduceat(error, np.arange(0, error.shape[0], BLOCK), axis=0)
-    return np.add.reduceat(rows, np.arange(0, error.shape[1], BLOCK), axis=1, dtype=np.int64)
