@@ -7,6 +7,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from zvc69.bench.plots import write_plots
+from zvc69.bench.tables import markdown
+
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "BENCHMARKS.md"
 
@@ -22,6 +25,16 @@ def heading(title: str, result: dict) -> list[str]:
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
     return ["| " + " | ".join(r) + " |" for r in [head, ["---"] * len(head), *rows]]
+
+
+def video() -> list[str]:
+    """What `zvc69 bench rd CLIPS --json benchmarks/results/rd.json` measured; its plots are drawn beside the page. Nothing without that file."""
+    if not (RESULTS / "rd.json").exists():
+        return []
+    rd = load("rd")
+    plots = write_plots(rd, PAGE.parent / "plots")
+    addresses = {clip: f"{path.parent.name}/{path.name}" for clip, path in plots.items()}
+    return heading("Video: rate and distortion", rd) + [markdown(rd, addresses, level=3).rstrip()]
 
 
 def intra(name: str, title: str) -> list[str]:
@@ -67,7 +80,7 @@ def kernels() -> list[str]:
 def main() -> None:
     lines = ["# Benchmarks", "", "Made by `python -m benchmarks.report` from the files under `benchmarks/results`. Speeds are ratios within one run; "
              "the machine had two cores and other work."]
-    lines += intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
+    lines += video() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
     lines += speed() + entropy() + kernels()
     PAGE.write_text("\n".join(lines) + "\n")
 

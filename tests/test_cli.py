@@ -269,9 +269,17 @@ def documented_options(command: str) -> dict[str, list[str]]:
     return {name: cells for name, *cells in rows}
 
 
-@pytest.mark.parametrize("name", sorted(cli.commands))
+def leaves(group: click.Group, before: str = "") -> dict[str, click.Command]:
+    """Commands by their full names, those of groups within the group too."""
+    found = {}
+    for name, command in group.commands.items():
+        found |= leaves(command, f"{before}{name} ") if isinstance(command, click.Group) else {before + name: command}
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(leaves(cli)))
 def test_page_and_command_agree(name):
-    options = {o.opts[0]: o for o in cli.commands[name].params if isinstance(o, click.Option)}
+    options = {o.opts[0]: o for o in leaves(cli)[name].params if isinstance(o, click.Option)}
     documented = documented_options(name)
     assert set(documented) == set(options)
     for flag, (limits, default, _) in documented.items():

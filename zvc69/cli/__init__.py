@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import Zvc69Error
+from .bench import bench
 from .compare import compare
 from .decode import decode
 from .encode import encode
@@ -28,7 +29,7 @@ def cli() -> None:
     """ZVC69, a neural video codec."""
 
 
-for command in (encode, decode, info, compare, verify):
+for command in (encode, decode, info, compare, verify, bench):
     cli.add_command(command)
 
 
