@@ -152,3 +152,32 @@ def test_two_slots_where_each_predicts_a_part(clip, model):
     kept = encoder._pictures.get(0)
     for ours, theirs in zip(kept.planes, shown[-1].planes):
         assert np.abs(ours.astype(int) - theirs).max() <= 2
+
+
+@pytest.mark.parametrize("b_frames, count", [(1, 13), (3, 13), (3, 11), (7, 13), (15, 13)])
+def test_b_frames_come_back_in_order_of_presentation(clip, model, b_frames, count, tmp_path):
+    encoder = zvc69.Encoder(WIDTH, HEIGHT, 25, model=model, qp=30, gop=12, b_frames=b_frames)
+    packets = [p for i, frame in enumerate(clip[:count]) for p in encoder.encode(frame)] + encoder.flush()
+    assert sorted(p.pts for p in packets) == list(range(count)) and [p.dts for p in packets] == list(range(count))
+    assert {p.type.name for p in packets} == {"I", "P", "B"}
+    for p in packets:
+        assert p.header.layer > 0 if p.type.name == "B" else p.header.layer == 0
+    decoder = zvc69.Decoder(encoder.header, model=model)
+    frames = [f for p in packets for f in decoder.decode(bytes(p))] + decoder.flush()
+    assert [f.pts for f in frames] == list(range(count))
+    assert min(frame_psnr(a, b).weighted for a, b in zip(clip, frames)) > 30
+    path = tmp_path / "b.zvc"
+    zvc69.encode_frames(clip[:count], path, width=WIDTH, height=HEIGHT, fps=25, qp=30, gop=12, b_frames=b_frames, model=model)
+    with zvc69.open(path, model=model) as video:
+        assert [f.pts for f in video] == list(range(count))
+        for i in (count - 1, 5, 0, 7):
+            assert np.array_equal(video[i].y, frames[i].y), i
+        video.seek(6)
+        assert [f.pts for f in video] == list(range(6, count))
+
+
+def test_frames_that_nothing_refers_to_can_be_dropped(clip, model):
+    encoder = zvc69.Encoder(WIDTH, HEIGHT, 25, model=model, qp=30, gop=0, b_frames=3)
+    packets = [p for frame in clip for p in encoder.encode(frame)] + encoder.flush()
+    kept = [p for p in packets if p.header.layer < 2]
+    assert len(kept) < len(packets) and all(p.header.stored for p in kept)

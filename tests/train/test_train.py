@@ -225,9 +225,11 @@ def test_released_folder_resumes_with_the_same_weights(stills, tmp_path):
         assert torch.equal(v, trainer.network.state_dict()[k])
 
 
-def test_slots_graphs_agree_with_pytorch():
+@pytest.mark.parametrize("blend", [0.0, 0.5])
+def test_slots_graphs_agree_with_pytorch(blend):
     """P and B frames' graphs: both slots filled."""
     import onnxruntime
+
     from train.onnx_graph import analysis_graph, decode_graph, refine_graph, synthesis_graph
     network, picture, a, b = randomised(TINY), smooth_picture(1, 64), smooth_picture(1, 64, 1), smooth_picture(1, 64, 2)
     qp = torch.tensor([30])
@@ -237,12 +239,13 @@ def test_slots_graphs_agree_with_pytorch():
         return session.run(None, {k: v.numpy() for k, v in inputs.items()})
 
     with torch.no_grad():
-        out = network(picture, qp, a, b, torch.zeros(1, 192, 8, 8), rate="coded", half=False)
-    y, z, mean_1, features, context = run(analysis_graph, picture=picture, slot_a=a, slot_b=b, keep=torch.ones(1, 48, 2, 2), qp=qp)
+        out = network(picture, qp, a, b, torch.zeros(1, 192, 8, 8), None, blend, rate="coded", half=False)
+    y, z, mean_1, features, context = run(analysis_graph, picture=picture, slot_a=a, slot_b=b, blend=torch.tensor([blend]), keep=torch.ones(1, 48, 2, 2),
+                                          qp=qp)
     assert np.array_equal(z, out.z.numpy())
-    decoded, = run(decode_graph, z=out.z, r=out.r, slot_a=a, slot_b=b, qp=qp)
+    decoded, = run(decode_graph, z=out.z, r=out.r, slot_a=a, slot_b=b, blend=torch.tensor([blend]), qp=qp)
     assert np.abs(decoded - out.picture.numpy()).max() < 0.05
     t = torch.from_numpy
     mean_2, = run(refine_graph, features=t(features), context=t(context), r=out.r, mean_1=t(mean_1))
-    synthesised, = run(synthesis_graph, r=out.r, mean_1=t(mean_1), mean_2=t(mean_2), slot_a=a, context=t(context), qp=qp)
+    synthesised, = run(synthesis_graph, r=out.r, mean_1=t(mean_1), mean_2=t(mean_2), base=torch.lerp(a, b, blend), context=t(context), qp=qp)
     assert np.abs(synthesised - out.picture.numpy()).max() < 0.05

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from ..bitstream import FileHeader, Packet, PacketParser
+from ..bitstream import FileHeader, FrameType, Packet, PacketParser
 from ..config import MAX_PIXELS
 from ..core.pack import unpack
 from ..errors import StreamError, WrongModelError
@@ -14,7 +14,8 @@ from ..model import Backend, Model, create_backend, model_for_hash
 from ..profiler import Profiler
 from .parser import FrameParser, Parsed
 from .references import PictureBuffer
-from .temporal import Planes, copy_blocks, slots_of
+from .reorder import Reorder
+from .temporal import Planes, Prediction, copy_blocks, predict
 
 AHEAD = 3
 """Frames that are parsed before the networks need them."""
@@ -60,7 +61,7 @@ class Decoder:
         """
         if not isinstance(packet, Packet):
             packet = self._packets.parse(packet)
-        return [self._chain.reconstruct(packet, self._chain.parse(packet))]
+        return self._chain.present(packet, self._chain.reconstruct(packet, self._chain.parse(packet)))
 
     def parse(self, packet: Packet) -> Parsed:
         """A packet's symbols and motion, in coding order like `decode`, without running the networks."""
@@ -68,13 +69,14 @@ class Decoder:
 
     def flush(self) -> list[Frame]:
         """Frames that are still held back, at the end of the stream."""
-        return []
+        return self._chain.rest()
 
     def decode_all(self, packets: Iterable[Packet], *, first: int = 0,
                    on_error: Callable[[Packet, StreamError], None] | None = None) -> Iterator[Frame]:
         """Frames of `packets`, which begin at a keyframe, parsed up to three packets ahead on a thread of its own.
 
-        Independent of `decode` and of other calls. first: packets of lower number are decoded, but their frames not given.
+        Independent of `decode` and of other calls. first: frames before this number, in order of presentation, are decoded, but not
+        given.
         on_error: told of a packet that cannot be parsed, which is then left out; without it the error is raised, after the frames
         of the packets before. So is an error that iterating `packets` raises.
         """
@@ -84,14 +86,13 @@ class Decoder:
             def finished() -> Iterator[Frame]:
                 packet, future = pending.popleft()
                 try:
-                    frame = chain.reconstruct(packet, future.result())
+                    frames = chain.present(packet, chain.reconstruct(packet, future.result()))
                 except StreamError as error:
                     if packet is None or on_error is None:
                         raise
                     on_error(packet, error)
                     return
-                if packet.number >= first:
-                    yield frame
+                yield from chain.from_number(frames, first)
 
             try:
                 for entry in _parse_ahead(packets, chain, parser):
@@ -100,6 +101,7 @@ class Decoder:
                         yield from finished()
                 while pending:
                     yield from finished()
+                yield from chain.from_number(chain.rest(), first)
             finally:
                 for _, future in pending:
                     future.cancel()
@@ -123,25 +125,49 @@ class _Chain:
         self._header, self._backend, self._profiler = decoder.header, decoder._backend, decoder._profiler
         self._parser = FrameParser(decoder._model, decoder.header)
         self._pictures: PictureBuffer[Planes] = PictureBuffer()
+        self._reorder: Reorder[Frame] = Reorder()
+        self._keyframe = (0, 0)      # number and pts of the last one
 
     def parse(self, packet: Packet) -> Parsed:
         with self._profiler.stage("parse"):
             return self._parser.parse(packet)
 
     def reconstruct(self, packet: Packet, parsed: Parsed) -> Frame:
-        header, symbols, slots = self._header, parsed.symbols, None
+        header, symbols, prediction = self._header, parsed.symbols, None
         if parsed.field is not None:
             with self._profiler.stage("compensate"):
-                prediction = parsed.field.warp(self._pictures.get(packet.header.slot_a), header.bit_depth)
-                slots = slots_of(prediction, header.bit_depth)
+                prediction = self._predict(packet, parsed)
         with self._profiler.stage("networks"):
-            packed = self._backend.decode(symbols.z, symbols.r, symbols.qp, slots)
+            packed = self._backend.decode(symbols.z, symbols.r, symbols.qp, None if prediction is None else prediction.slots)
         with self._profiler.stage("unpack"):
             planes = unpack(packed, header.width, header.height, header.bit_depth)
-            if slots is not None:
-                planes = copy_blocks(planes, prediction, parsed.copy)
+            if prediction is not None:
+                planes = copy_blocks(planes, prediction.planes, parsed.copy)
         self._pictures.follow(packet.header, planes)
         if header.gop != 1:
             for plane in planes:     # later frames are predicted from them
                 plane.flags.writeable = False
         return from_coded(planes, header.bit_depth, Colour.of_header(header), packet.pts)
+
+    def _predict(self, packet: Packet, parsed: Parsed) -> Prediction:
+        depth = self._header.bit_depth
+        a = parsed.field.warp(self._pictures.get(packet.header.slot_a), depth)
+        b = None if parsed.field_b is None else parsed.field_b.warp(self._pictures.get(packet.header.slot_b), depth)
+        return predict(a, b, depth, between=packet.type == FrameType.B)
+
+    def present(self, packet: Packet, frame: Frame) -> list[Frame]:
+        """What can be shown now that `frame` is decoded."""
+        out = []
+        if packet.keyframe:
+            self._keyframe = packet.number, packet.pts
+            out = self._reorder.begin(packet.pts)
+        return out + self._reorder.put(packet.pts, frame)
+
+    def rest(self) -> list[Frame]:
+        """What is held back, at the end."""
+        return self._reorder.rest()
+
+    def from_number(self, frames: list[Frame], first: int) -> Iterator[Frame]:
+        """Those of `frames` whose number in order of presentation is `first` or more."""
+        number, pts = self._keyframe
+        return (frame for frame in frames if number + frame.pts - pts >= first)

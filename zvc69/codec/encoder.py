@@ -8,15 +8,17 @@ import av
 from numpy.typing import NDArray
 
 from ..bitstream import KEYFRAME, ColourSpace, FileHeader, FrameHeader, FrameType, Packet, PacketMaker, reference_flags
+from ..bitstream.references import MAX_ENTRIES
 from ..config import MAX_QP, Quality
 from ..errors import ConfigError
 from ..media import Colour, Frame, coded_frame
 from ..media.source import fitted_rate
 from ..model import Backend, Model, create_backend, load_model
 from ..profiler import Profiler
-from .frame_coder import FrameCoder, Reference
-from .gop import GopPlanner
+from .frame_coder import FrameCoder
+from .gop import B_FRAMES, FramePlan, GopPlanner
 from .references import PictureBuffer
+from .slots import Reference
 
 
 class Encoder:
@@ -27,6 +29,8 @@ class Encoder:
     quality         a `Quality` or its name; or
     qp              0..63 exactly, higher is smaller (one step is about 6 % of the bits); default Quality.MEDIUM
     gop             largest distance of keyframes, 0 = the first frame only; with a model of keyframes alone: 1
+    b_frames        B frames before each P frame: 0, 1, 3, 7 or 15; they cost as many frames of delay
+    reference_frames   1..16, pictures that a P frame may be predicted from: the one before, and the best of the others
     backend         "auto", "cpu" (ONNX Runtime) or "openvino"
     model           name of an installed model, or a folder
     depth           bits per sample: 8, 10 or 12
@@ -46,15 +50,20 @@ class Encoder:
     """
 
     def __init__(self, width: int, height: int, fps: Fraction | float = 30, *, quality: Quality | str | None = None, qp: int | None = None,
-                 gop: int = 1, backend: str = "auto", model: str = "lite", depth: int = 8,
+                 gop: int = 1, b_frames: int = 0, reference_frames: int = 2, backend: str = "auto", model: str = "lite", depth: int = 8,
                  colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0, threads: int = 0, profiler: Profiler | None = None) -> None:
         self._model: Model = load_model(model)
         self.qp = _choose_qp(self._model, quality, qp)
         if gop != 1 and not self._model.manifest.inter:
             raise ConfigError(f"gop {gop}: model {self._model.manifest.name} codes keyframes only, gop must be 1")
+        if b_frames not in B_FRAMES or b_frames and gop == 1:
+            raise ConfigError(f"b_frames {b_frames} is not one of {', '.join(map(str, B_FRAMES))}, 0 with gop 1")
         if not 0 < fps < math.inf:
             raise ConfigError(f"fps {fps} is not a positive number")
         rate = fitted_rate(Fraction(fps).limit_denominator(65535))
+        if not 1 <= reference_frames <= MAX_ENTRIES:
+            raise ConfigError(f"reference_frames {reference_frames} is not within 1..{MAX_ENTRIES}")
+        self._reference_frames = reference_frames
         manifest = self._model.manifest
         self.header = FileHeader(
             width=width, height=height, fps_num=rate.numerator, fps_den=rate.denominator, quality=self.qp, gop=gop, bit_depth=depth,
@@ -64,9 +73,10 @@ class Encoder:
         self._profiler = profiler or Profiler()
         self._coder = FrameCoder(self._model, self._backend, self._profiler)
         self._pictures: PictureBuffer[Reference] = PictureBuffer()
-        self._gop = GopPlanner(gop, self.qp)
+        self._gop = GopPlanner(gop, self.qp, b_frames)
         self._maker = PacketMaker(self.header)
-        self._count = 0
+        self._waiting: dict[int, Frame] = {}
+        self._count = self._coded = 0
 
     @property
     def backend(self) -> str:
@@ -80,22 +90,37 @@ class Encoder:
         yuv420p, (3, height, width) yuv444p, (height, width) gray (uint8 at depth 8, uint16 above). keyframe: make it one. Raises
         ConfigError if the frame does not fit the encoder's size and depth, or is a colour picture in a gray stream.
         """
-        picture = self._fitting(frame)
-        plan = self._gop.next(keyframe)
-        if plan.type == FrameType.I:
-            coded = self._coder.intra(picture, plan.qp, reference=self._gop.inter)
-        else:
-            coded = self._coder.inter(picture, plan.qp, self._pictures.get(0))
-        references = KEYFRAME if plan.type == FrameType.I else reference_flags(0)
-        header = FrameHeader(plan.type, qp=plan.qp, pts=self._count, dts=self._count, references=references)
-        if coded.reference is not None:
-            self._pictures.follow(header, coded.reference)
+        self._waiting[self._count] = self._fitting(frame)
+        plans = self._gop.push(self._count, keyframe)
         self._count += 1
-        return [self._maker.make(header, coded.payload)]
+        return [self._code(plan) for plan in plans]
 
     def flush(self) -> list[Packet]:
         """Packets of frames that are still held back, at the end of the video."""
-        return []
+        return [self._code(plan) for plan in self._gop.flush()]
+
+    def _code(self, plan: FramePlan) -> Packet:
+        picture, pts = self._waiting.pop(plan.number), plan.number
+        if plan.type == FrameType.I:
+            coded = self._coder.intra(picture, plan.qp, pts, reference=self._gop.inter)
+            references = KEYFRAME
+        else:
+            if plan.type == FrameType.B:
+                nearest, *others = self._pictures.at(plan.past), self._pictures.at(plan.future)
+            else:
+                nearest, *others = self._past(pts)
+            coded = self._coder.inter(picture, plan.qp, pts, nearest, others, between=plan.type == FrameType.B, wanted=plan.stored)
+            references = reference_flags(*(self._pictures.find(slot) for slot in coded.slots), stored=plan.stored)
+        header = FrameHeader(plan.type, qp=plan.qp, pts=pts, dts=self._coded, references=references, layer=plan.layer)
+        if coded.reference is not None:
+            self._pictures.follow(header, coded.reference)
+        self._coded += 1
+        return self._maker.make(header, coded.payload)
+
+    def _past(self, pts: int) -> list[Reference]:
+        """What a P frame may refer to: the frame before it, and the best of the older ones."""
+        nearest, *older = (entry.content for entry in self._pictures.past(pts))
+        return [nearest, *sorted(older, key=lambda reference: (reference.qp, -reference.pts))[:self._reference_frames - 1]]
 
     def _fitting(self, frame: Frame | av.VideoFrame | NDArray) -> Frame:
         try:

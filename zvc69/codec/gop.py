@@ -1,4 +1,4 @@
-"""Who decides I or P, and each frame's QP."""
+"""Who decides I, P or B, what a frame refers to, in which order frames are coded, and each frame's QP."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,37 +8,72 @@ from ..config import MAX_QP
 
 KEY_OFFSET = -5
 OFFSETS = (-4, 2, 0, 2)
-"""Of P frames, by number in the group modulo 4: every fourth is better, and the frames after it live on that."""
+"""Of P frames without B frames between, by number in the group modulo 4: every fourth is better, and the frames after it live on that."""
+ANCHOR_OFFSET = -4
+LEVEL_OFFSETS = (-1, 2, 4, 5)
+"""Of B frames, by level: those that others refer to are better."""
+B_FRAMES = (0, 1, 3, 7, 15)
 
 
 @dataclass(frozen=True, slots=True)
 class FramePlan:
-    """Type and QP of the frame that comes next."""
+    """How frame `number`, in order of presentation, is coded. past, future: the frames that a B frame refers to."""
 
+    number: int
     type: FrameType
     qp: int
+    layer: int = 0
+    stored: bool = True
+    past: int | None = None
+    future: int | None = None
 
 
 class GopPlanner:
-    """Plans groups of pictures at base `qp`: a keyframe every `gop` frames (0: the first only), P frames between."""
+    """Plans groups of pictures at base `qp`: a keyframe every `gop` frames (0: the first only), between them P frames, and before
+    each of these `b_frames` (0, 1, 3, 7 or 15; fewer where a group ends) B frames in levels, each halfway between two others.
 
-    def __init__(self, gop: int, qp: int) -> None:
-        self._length, self._qp, self._since_key = gop, qp, 0
-        self._started = False
+    >>> planner = GopPlanner(0, 30, b_frames=3)
+    >>> [(plan.number, plan.type.name, plan.layer) for n in range(5) for plan in planner.push(n)]
+    [(0, 'I', 0), (4, 'P', 0), (2, 'B', 1), (1, 'B', 2), (3, 'B', 2)]
+    """
+
+    def __init__(self, gop: int, qp: int, b_frames: int = 0) -> None:
+        self._length, self._qp, self._between = gop, qp, b_frames
+        self._key: int | None = None
+        self._anchor = 0                     # the frame coded last that is no B frame
+        self._waiting: list[int] = []
 
     @property
     def inter(self) -> bool:
         """Whether frames refer to others at all."""
         return self._length != 1
 
-    def next(self, force_keyframe: bool = False) -> FramePlan:
-        """Plan of the next frame in coding order."""
-        if not self._started or force_keyframe or self._since_key == self._length:
-            self._started, self._since_key = True, 1
-            return FramePlan(FrameType.I, self._clipped(KEY_OFFSET if self.inter else 0))
-        offset = OFFSETS[self._since_key % 4]
-        self._since_key += 1
-        return FramePlan(FrameType.P, self._clipped(offset))
+    def push(self, number: int, keyframe: bool = False) -> list[FramePlan]:
+        """Plans, in coding order, of the frames that can be coded now that frame `number` is there; keyframe: it must be one."""
+        if self._key is None or keyframe or self._length and number - self._key >= self._length:
+            plans = self.flush()
+            self._key = self._anchor = number
+            return plans + [FramePlan(number, FrameType.I, self._clipped(KEY_OFFSET if self.inter else 0))]
+        self._waiting.append(number)
+        return self.flush() if len(self._waiting) > self._between else []
+
+    def flush(self) -> list[FramePlan]:
+        """Plans of the frames that wait for more."""
+        if not self._waiting:
+            return []
+        last, first = self._waiting[-1], self._anchor
+        self._waiting, self._anchor = [], last
+        offset = ANCHOR_OFFSET if self._between else OFFSETS[(last - self._key) % 4]
+        return [FramePlan(last, FrameType.P, self._clipped(offset)), *self._halves(first, last, 1)]
+
+    def _halves(self, first: int, last: int, level: int) -> list[FramePlan]:
+        """B frames between two coded ones."""
+        if last - first < 2:
+            return []
+        middle = (first + last) // 2
+        qp = self._clipped(LEVEL_OFFSETS[min(level, len(LEVEL_OFFSETS)) - 1])
+        plan = FramePlan(middle, FrameType.B, qp, level, last - first > 2, first, last)
+        return [plan, *self._halves(first, middle, level + 1), *self._halves(middle, last, level + 1)]
 
     def _clipped(self, offset: int) -> int:
         return min(max(self._qp + offset, 0), MAX_QP)

@@ -20,17 +20,26 @@ from .temporal import fetch_state
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A frame's payload: symbols, and in P frames the field into slot A and the copied blocks (None: none)."""
+    """A frame's payload: symbols, and in P and B frames the fields into the slots (None: blank) and the copied blocks (None: none)."""
 
     symbols: Symbols
     field: MotionField | None = None
+    field_b: MotionField | None = None
     copy: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
+    """What parsing needs of a decoded frame: its state, when it is shown, its field and over which distance that goes."""
+
     state: State
-    field: MotionField | None
+    pts: int
+    field: MotionField | None = None
+    distance: int = 0
+
+    def field_at(self, pts: int) -> MotionField | None:
+        """The field, scaled to the distance of a frame shown at `pts`."""
+        return None if self.field is None else self.field.scaled(pts - self.pts, self.distance)
 
 
 class FrameParser:
@@ -45,11 +54,8 @@ class FrameParser:
         """The packet's frame. Raises CorruptStreamError, also where a frame before it is missing, until the next keyframe;
         UnsupportedVersionError for a type of frame that is not known yet.
         """
-        if packet.type == FrameType.B or packet.header.slot_b is not None:
-            raise UnsupportedVersionError(f"{packet.type.name} frames with two references are not defined in this format version",
-                                          offset=packet.offset, frame=packet.number)
-        if packet.type == FrameType.P and not self._model.manifest.inter:
-            raise UnsupportedVersionError(f"P frames in a stream of model {self._model.manifest.name}, which has none",
+        if packet.type != FrameType.I and not self._model.manifest.inter:
+            raise UnsupportedVersionError(f"{packet.type.name} frames in a stream of model {self._model.manifest.name}, which has none",
                                           offset=packet.offset, frame=packet.number)
         self._whole = packet.keyframe or self._whole and not packet.lost
         try:
@@ -63,24 +69,39 @@ class FrameParser:
     def _parse(self, packet: Packet) -> Parsed:
         payload, qp = Payload.unpack(packet.payload, packet.type), packet.header.qp
         width, height = self._header.width, self._header.height
-        field = copy = state = None
+        field = field_b = copy = state = None
+        pts, distance = packet.pts, 0
         if packet.type == FrameType.I:
             if not payload.substreams:
                 raise CorruptStreamError("an I frame without latents")
         else:
             reference = self._buffer.get(packet.header.slot_a)
-            field, copy = self._motion(payload, reference)
+            distance = pts - reference.pts
+            field, copy = self._motion(payload, reference, pts)
             state = None if payload.no_state else fetch_state(reference.state, field)
+            if packet.header.slot_b is not None:
+                field_b = self._motion_b(payload, field.scaled(pts - self._buffer.get(packet.header.slot_b).pts, distance))
+            elif payload.motion_b is not None:
+                raise CorruptStreamError("motion of slot B, which is blank")
         conditions = Conditions(qp, state, copy)
         z, sigma = read_latents(self._model, width, height, conditions, payload.lanes, payload.substreams)
-        self._buffer.follow(packet.header, _Reference(sigma.state(), field))
-        return Parsed(symbols(z, sigma, qp), field, copy)
+        self._buffer.follow(packet.header, _Reference(sigma.state(), pts, field, distance))
+        return Parsed(symbols(z, sigma, qp), field, field_b, copy)
 
-    def _motion(self, payload: Payload, reference: _Reference) -> tuple[MotionField, NDArray[np.bool_] | None]:
+    def _motion(self, payload: Payload, reference: _Reference, pts: int) -> tuple[MotionField, NDArray[np.bool_] | None]:
         h, w = blocks(self._header.width, self._header.height)
         if payload.motion is None:
             return MotionField.zero(h, w), np.ones((h // 4, w // 4), bool) if payload.copy else None
-        field, copy = motion.decode(payload.motion, h, w, None if payload.no_state else reference.field)
+        field, copy = motion.decode(payload.motion, h, w, None if payload.no_state else reference.field_at(pts))
         if (copy is not None) != payload.copy:
             raise CorruptStreamError("the motion section and the payload's flags differ about copied blocks")
         return field, copy
+
+    @staticmethod
+    def _motion_b(payload: Payload, expected: MotionField) -> MotionField:
+        if payload.motion_b is None:
+            return expected
+        field, copy = motion.decode(payload.motion_b, *expected.shape, expected)
+        if copy is not None:
+            raise CorruptStreamError("a copy map in slot B's motion")
+        return field

@@ -51,6 +51,13 @@ class PictureBuffer(Generic[T]):
             raise CorruptStreamError(f"a reference to picture buffer entry {entry}, {len(self._entries)} are there")
         return self._entries[entry].content
 
+    def at(self, pts: int) -> T:
+        """Content of the entry shown at `pts`. Raises KeyError if there is none."""
+        for entry in self._entries:
+            if entry.pts == pts:
+                return entry.content
+        raise KeyError(pts)
+
     def find(self, content: T | None) -> int | None:
         """The entry that holds this very object; None if none does."""
         return next((i for i, entry in enumerate(self._entries) if entry.content is content), None)
