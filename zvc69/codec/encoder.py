@@ -20,6 +20,8 @@ from .gop import B_FRAMES, FramePlan, GopPlanner
 from .references import PictureBuffer
 from .slots import Reference
 
+DEFAULT_GOP = 60
+
 
 class Encoder:
     """Codes frames of one size into packets.
@@ -28,7 +30,7 @@ class Encoder:
     fps             frames a second: int, float or Fraction
     quality         a `Quality` or its name; or
     qp              0..63 exactly, higher is smaller (one step is about 6 % of the bits); default Quality.MEDIUM
-    gop             largest distance of keyframes, 0 = the first frame only; with a model of keyframes alone: 1
+    gop             largest distance of keyframes, 0 = the first frame only; default 60, with a model of keyframes alone 1
     b_frames        B frames before each P frame: 0, 1, 3, 7 or 15; they cost as many frames of delay
     reference_frames   1..16, pictures that a P frame may be predicted from: the one before, and the best of the others
     backend         "auto", "cpu" (ONNX Runtime) or "openvino"
@@ -50,10 +52,12 @@ class Encoder:
     """
 
     def __init__(self, width: int, height: int, fps: Fraction | float = 30, *, quality: Quality | str | None = None, qp: int | None = None,
-                 gop: int = 1, b_frames: int = 0, reference_frames: int = 2, backend: str = "auto", model: str = "lite", depth: int = 8,
+                 gop: int | None = None, b_frames: int = 0, reference_frames: int = 2, backend: str = "auto", model: str = "lite", depth: int = 8,
                  colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0, threads: int = 0, profiler: Profiler | None = None) -> None:
         self._model: Model = load_model(model)
         self.qp = _choose_qp(self._model, quality, qp)
+        if gop is None:
+            gop = DEFAULT_GOP if self._model.manifest.inter else 1
         if gop != 1 and not self._model.manifest.inter:
             raise ConfigError(f"gop {gop}: model {self._model.manifest.name} codes keyframes only, gop must be 1")
         if b_frames not in B_FRAMES or b_frames and gop == 1:
