@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from ..bitstream import FileHeader, FrameType, Packet, PacketParser
 from ..config import MAX_PIXELS
 from ..core.pack import unpack
+from ..core.pool import Pool
 from ..errors import StreamError, WrongModelError
 from ..media import Colour, Frame, from_coded
 from ..model import Backend, Model, create_backend, model_for_hash
@@ -123,7 +124,8 @@ class _Chain:
 
     def __init__(self, decoder: Decoder) -> None:
         self._header, self._backend, self._profiler = decoder.header, decoder._backend, decoder._profiler
-        self._parser = FrameParser(decoder._model, decoder.header)
+        self._pool = Pool()      # of this run alone: it goes when the last of its frames has gone
+        self._parser = FrameParser(decoder._model, decoder.header, self._pool)
         self._pictures: PictureBuffer[Planes] = PictureBuffer()
         self._reorder: Reorder[Frame] = Reorder()
         self._keyframe = (0, 0)      # number and pts of the last one
@@ -140,7 +142,7 @@ class _Chain:
         with self._profiler.stage("networks"):
             packed = self._backend.decode(symbols.z, symbols.r, symbols.qp, None if prediction is None else prediction.slots)
         with self._profiler.stage("unpack"):
-            planes = unpack(packed, header.width, header.height, header.bit_depth)
+            planes = unpack(packed, header.width, header.height, header.bit_depth, out=self._planes())
             if prediction is not None:
                 planes = copy_blocks(planes, prediction.planes, parsed.copy)
         self._pictures.follow(packet.header, planes)
@@ -151,9 +153,12 @@ class _Chain:
 
     def _predict(self, packet: Packet, parsed: Parsed) -> Prediction:
         depth = self._header.bit_depth
-        a = parsed.field.warp(self._pictures.get(packet.header.slot_a), depth)
-        b = None if parsed.field_b is None else parsed.field_b.warp(self._pictures.get(packet.header.slot_b), depth)
-        return predict(a, b, depth, between=packet.type == FrameType.B)
+        a = parsed.field.warp(self._pictures.get(packet.header.slot_a), depth, out=self._planes())
+        b = None if parsed.field_b is None else parsed.field_b.warp(self._pictures.get(packet.header.slot_b), depth, out=self._planes())
+        return predict(a, b, depth, between=packet.type == FrameType.B, empty=self._pool.empty)
+
+    def _planes(self) -> Planes:
+        return self._pool.planes(self._header.width, self._header.height, self._header.bit_depth)
 
     def present(self, packet: Packet, frame: Frame) -> list[Frame]:
         """What can be shown now that `frame` is decoded."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..bitstream import bands
 from ..core import entropy
 from ..core.pack import blocks
+from ..core.pool import Empty
 from ..core.scale import FrameSigma, State
 from ..model import Model
 
@@ -82,9 +83,9 @@ class LatentOrder:
         return np.ascontiguousarray(kept.transpose(2, 0, 1), dtype=np.float32)
 
 
-def begin_sigma(model: Model, conditions: Conditions, z: NDArray[np.int16]) -> FrameSigma:
-    """The sigma network of a frame, which is to be asked for the indices of its four steps."""
-    return model.integers.sigma.frame(z, conditions.qp, conditions.state, copy=conditions.copy)
+def begin_sigma(model: Model, conditions: Conditions, z: NDArray[np.int16], empty: Empty = np.empty) -> FrameSigma:
+    """The sigma network of a frame, which is to be asked for the indices of its four steps; `empty` makes its arrays."""
+    return model.integers.sigma.frame(z, conditions.qp, conditions.state, copy=conditions.copy, empty=empty)
 
 
 def code_latents(order: LatentOrder, z: NDArray[np.int16], indices: list[NDArray[np.uint8]],
@@ -109,8 +110,8 @@ def _code_band(order: LatentOrder, z, indices, r, band: tuple[int, int], lanes: 
 
 
 def read_latents(model: Model, width: int, height: int, conditions: Conditions, lanes: int,
-                 substreams: Sequence[bytes | memoryview]) -> tuple[NDArray[np.int16], FrameSigma]:
-    """z (h/4, w/4, 48) of a frame, and the sigma network that has seen all of its symbols.
+                 substreams: Sequence[bytes | memoryview], empty: Empty = np.empty) -> tuple[NDArray[np.int16], FrameSigma]:
+    """z (h/4, w/4, 48) of a frame, and the sigma network that has seen all of its symbols; `empty` makes its arrays.
 
     Raises CorruptStreamError.
     """
@@ -121,7 +122,7 @@ def read_latents(model: Model, width: int, height: int, conditions: Conditions, 
     z = np.zeros(order.z_index.shape, np.int16)
     for decoder, band in zip(decoders, rows):
         order.put_z(z, *band, decoder.get(order.z_of(order.z_index, *band), order.z_tables, order.z_skip))
-    sigma = begin_sigma(model, conditions, z)
+    sigma = begin_sigma(model, conditions, z, empty)
     for k in range(STEPS):
         index = sigma.indices(k)
         sigma.put(k, _join([d.get(index[4 * first:4 * last], order.y_tables, order.y_skip) for d, (first, last) in zip(decoders, rows)]))

@@ -10,6 +10,7 @@ from ..bitstream import FileHeader, FrameType, Packet, Payload
 from ..core import motion
 from ..core.motion import MotionField
 from ..core.pack import blocks
+from ..core.pool import Pool
 from ..core.scale import State
 from ..errors import CorruptStreamError, StreamError, UnsupportedVersionError
 from ..model import Model
@@ -43,10 +44,14 @@ class _Reference:
 
 
 class FrameParser:
-    """Parses the frames of one stream in coding order, keeping the sigma states that later frames refer to."""
+    """Parses the frames of one stream in coding order, keeping the sigma states that later frames refer to.
 
-    def __init__(self, model: Model, header: FileHeader) -> None:
+    Arrays come from `pool`, or from one of its own.
+    """
+
+    def __init__(self, model: Model, header: FileHeader, pool: Pool | None = None) -> None:
         self._model, self._header = model, header
+        self._empty = (pool or Pool()).empty
         self._buffer: PictureBuffer[_Reference] = PictureBuffer()
         self._whole = False      # nothing that the next frame may depend on is missing
 
@@ -78,13 +83,13 @@ class FrameParser:
             reference = self._buffer.get(packet.header.slot_a)
             distance = pts - reference.pts
             field, copy = self._motion(payload, reference, pts)
-            state = None if payload.no_state else fetch_state(reference.state, field)
+            state = None if payload.no_state else fetch_state(reference.state, field, self._empty)
             if packet.header.slot_b is not None:
                 field_b = self._motion_b(payload, field.scaled(pts - self._buffer.get(packet.header.slot_b).pts, distance))
             elif payload.motion_b is not None:
                 raise CorruptStreamError("motion of slot B, which is blank")
         conditions = Conditions(qp, state, copy)
-        z, sigma = read_latents(self._model, width, height, conditions, payload.lanes, payload.substreams)
+        z, sigma = read_latents(self._model, width, height, conditions, payload.lanes, payload.substreams, self._empty)
         self._buffer.follow(packet.header, _Reference(sigma.state(), pts, field, distance))
         return Parsed(symbols(z, sigma, qp), field, field_b, copy)
 

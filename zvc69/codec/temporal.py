@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.motion import MotionField
-from ..core.pack import pack
+from ..core.pack import CHANNELS, blocks, pack
 from ..core.planes import average, choose_blocks
+from ..core.pool import Empty
 from ..core.scale import State
 from ..core.state import fetch
 from ..model.backend import Slots
@@ -16,12 +17,13 @@ from ..model.backend import Slots
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def fetch_state(state: State, field: MotionField) -> State:
+def fetch_state(state: State, field: MotionField, empty: Empty = np.empty) -> State:
     """State codes (h, w, 96) of the block that each vector, rounded to whole blocks, points to; clamped into the picture.
 
-    Source: docs/FORMAT.md, state.
+    `empty` makes the arrays. Source: docs/FORMAT.md, state.
     """
-    return fetch(state, field.vectors)
+    shape = state[0].shape
+    return fetch(state, field.vectors, out=(empty(shape, np.uint8), empty(shape, np.uint8)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,19 @@ class Prediction:
     slots: Slots
 
 
-def predict(a: Planes, b: Planes | None, depth: int, *, between: bool) -> Prediction:
-    """From the compensated pictures of slot A and of slot B (None: blank). between: a B frame, predicted from the mean of both."""
-    packed_a = pack(*a, depth)
-    packed_b = packed_a if b is None else pack(*b, depth)
+def predict(a: Planes, b: Planes | None, depth: int, *, between: bool, empty: Empty = np.empty) -> Prediction:
+    """From the compensated pictures of slot A and of slot B (None: blank). between: a B frame, predicted from the mean of both.
+
+    `empty` makes the arrays.
+    """
+    height, width = a[0].shape
+    shape = CHANNELS, *blocks(width, height)
+    packed_a = pack(*a, depth, out=empty(shape, np.float32))
+    packed_b = packed_a if b is None else pack(*b, depth, out=empty(shape, np.float32))
     if not between:
         return Prediction(a, Slots(packed_a, packed_b))
-    return Prediction(average(a, b), Slots(packed_a, packed_b, 0.5))
+    y, u, v = (empty(plane.shape, plane.dtype) for plane in a)
+    return Prediction(average(a, b, out=(y, u, v)), Slots(packed_a, packed_b, 0.5))
 
 
 def copy_blocks(planes: Planes, prediction: Planes, copy: NDArray[np.bool_] | None) -> Planes:

@@ -118,9 +118,9 @@ class MotionField:
         exact = (2 * numerator * self.vectors.astype(np.int64) + denominator) // (2 * denominator)
         return MotionField._valid(exact.clip(-LARGEST_VECTOR, LARGEST_VECTOR).astype(np.int16), self.splits)
 
-    def warp(self, planes: Planes, depth: int, kernel: str = "bicubic", *, threads: int = 1) -> Planes:
+    def warp(self, planes: Planes, depth: int, kernel: str = "bicubic", *, threads: int = 1, out: Planes | None = None) -> Planes:
         """The picture that this field predicts from the reference `planes` (y, u, v): see `warp.compensate`."""
-        return compensate(*planes, self.vectors, depth, kernel, threads=threads)
+        return compensate(*planes, self.vectors, depth, kernel, threads=threads, out=out)
 
     def __eq__(self, other: object) -> bool:
         return (isinstance(other, MotionField) and np.array_equal(self.vectors, other.vectors)

@@ -61,12 +61,13 @@ def pack(y: np.ndarray, u: np.ndarray, v: np.ndarray, depth: int,
     return out
 
 
-def unpack(packed: NDArray[np.float32], width: int, height: int,
-           depth: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def unpack(packed: NDArray[np.float32], width: int, height: int, depth: int,
+           out: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Planes y (height, width), u and v (half of that, rounded up) of a packed picture.
 
     `packed` is (96, h, w) float32 of the picture's padded size. Values times 2^(depth - 8) are rounded half to
-    even and clipped to 0..2^depth - 1, NaN becomes 0. The planes are uint8 at depth 8, else uint16.
+    even and clipped to 0..2^depth - 1, NaN becomes 0. The planes are uint8 at depth 8, else uint16. `out`, three
+    C-contiguous writable planes, is filled and returned if given.
 
     Raises ValueError for another depth, shape or dtype. Source: docs/INTERNALS.md.
 
@@ -81,6 +82,10 @@ def unpack(packed: NDArray[np.float32], width: int, height: int,
         raise ValueError(f"packed must be float32 of shape {shape} for a picture of {width}x{height}, "
                          f"not {packed.dtype} of shape {packed.shape}")
     half = (height + 1) // 2, (width + 1) // 2
-    planes = np.empty((height, width), dtype), np.empty(half, dtype), np.empty(half, dtype)
-    _pack.unpack(cpu.level(), np.ascontiguousarray(packed), depth, planes)
-    return planes
+    if out is None:
+        out = np.empty((height, width), dtype), np.empty(half, dtype), np.empty(half, dtype)
+    for plane, shape in zip(out, ((height, width), half, half), strict=True):
+        if plane.shape != shape or plane.dtype != dtype or not plane.flags.c_contiguous or not plane.flags.writeable:
+            raise ValueError(f"out must be C-contiguous writable {dtype} planes of shapes {(height, width)} and {half}")
+    _pack.unpack(cpu.level(), np.ascontiguousarray(packed), depth, out)
+    return out

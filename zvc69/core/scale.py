@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _scale, cpu
+from .pool import Empty
 from .sigma_arrays import LARGEST_QP, STEPS, Arrays, at_qp, checked
 
 State = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -48,14 +49,15 @@ class SigmaNetwork:
         return self._packed[level]
 
     def frame(self, z: NDArray[np.int16], qp: int, state: State | None = None, threads: int = 1, *,
-              copy: NDArray[np.bool_] | None = None) -> FrameSigma:
+              copy: NDArray[np.bool_] | None = None, empty: Empty = np.empty) -> FrameSigma:
         """Begin a frame: runs the part of the network that sees `z`, (hz, wz, hyper) int16 of any values.
 
         `state` is that of the reference frame, fetched along the motion, or None for a blank one. `threads`
         share the rows of each step. Where `copy`, (hz, wz) bool, is set the 4x4 blocks have no symbols: their indices
-        are 0 and are not computed. Raises ValueError for a shape, dtype or qp that cannot be.
+        are 0 and are not computed. `empty` makes the frame's arrays, as a `Pool` does. Raises ValueError for a shape,
+        dtype or qp that cannot be.
         """
-        return FrameSigma(self, z, qp, state, threads, copy)
+        return FrameSigma(self, z, qp, state, threads, copy, empty)
 
     def z_indices(self, qp: int, state: State) -> NDArray[np.uint8]:
         """Sigma index 0..63 of every symbol of z, (hz, wz, hyper) uint8, of a frame with `state`.
@@ -85,7 +87,7 @@ class FrameSigma:
     """
 
     def __init__(self, network: SigmaNetwork, z: NDArray[np.int16], qp: int, state: State | None,
-                 threads: int, copy: NDArray[np.bool_] | None) -> None:
+                 threads: int, copy: NDArray[np.bool_] | None, empty: Empty) -> None:
         if np.ndim(z) != 3 or 0 in np.shape(z):
             raise ValueError(f"z must be (hz, wz, {network.hyper_channels}), not shape {np.shape(z)}")
         hz, wz = z.shape[:2]
@@ -97,11 +99,13 @@ class FrameSigma:
         self.shape = 4 * hz, 4 * wz, network.latent_channels // 4
         self._left_out = None if copy is None else _array("copy", copy, np.bool_, (hz, wz)).view(np.uint8)
         self._temporal = (None, None) if state is None else network.checked_state(state, 4 * hz, 4 * wz)
-        self._hs = np.empty((4 * hz, 4 * wz, network.hyper_channels), np.uint8)
+        self._empty = empty
+        self._hs = empty((4 * hz, 4 * wz, network.hyper_channels), np.uint8)
         self._packed.hyper(z, self._hs)
-        self._index = np.empty((STEPS, *self.shape), np.uint8)
-        self._code = np.empty((STEPS, *self.shape), np.uint8)
-        self._r = np.zeros((STEPS, *self.shape), np.int16)
+        self._index = empty((STEPS, *self.shape), np.uint8)
+        self._code = empty((STEPS, *self.shape), np.uint8)
+        self._r = empty((STEPS, *self.shape), np.int16)
+        self._r.fill(0)
         self._asked = self._known = 0  # steps whose indices were computed, whose symbols were put
 
     def indices(self, k: int) -> NDArray[np.uint8]:
@@ -138,7 +142,7 @@ class FrameSigma:
     def residual(self) -> NDArray[np.float32]:
         """Residuals of the steps put so far, (latent, h, w) float32; those of later steps are zero."""
         h, w, symbols = self.shape
-        out = np.empty((4 * symbols, h, w), np.float32)
+        out = self._empty((4 * symbols, h, w), np.float32)
         _scale.residual(self._level, self._r, out)
         return out
 
@@ -147,6 +151,6 @@ class FrameSigma:
         if self._known != STEPS:
             raise ValueError(f"symbols of {self._known} of {STEPS} steps are known")
         h, w, symbols = self.shape
-        magnitude, index = np.empty((h, w, 4 * symbols), np.uint8), np.empty((h, w, 4 * symbols), np.uint8)
+        magnitude, index = self._empty((h, w, 4 * symbols), np.uint8), self._empty((h, w, 4 * symbols), np.uint8)
         _scale.state(self._level, self._code, self._index, magnitude, index)
         return magnitude, index
