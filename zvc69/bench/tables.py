@@ -102,7 +102,8 @@ def _speeds(data: dict[str, Any]) -> Table:
     for clip, curves in data["curves"].items():
         middle = {name: points[len(points) // 2] for name, points in curves.items()}
         rows.append([clip, *(f"{middle[name]['encode_fps']:.1f} / {middle[name]['decode_fps']:.1f}" if name in middle else "n/a" for name in data["coders"])])
-    return Table("Frames a second, encode / decode, frame by frame in memory (peers: one thread)", ["clip", *data["coders"]], rows)
+    title = "Frames a second at the middle of each curve, encode / decode, without files and reading ahead (peers: one thread)"
+    return Table(title, ["clip", *data["coders"]], rows)
 
 
 def _mean(points: tuple[dict[str, Any], ...], field: str) -> float:

@@ -100,7 +100,7 @@ class Variant:
     def _manifest(self) -> Manifest:
         return load_model(self.options.get("model", "lite")).manifest
 
-    def _encoder(self, *arguments, **more) -> Encoder:
+    def _encoder(self, *arguments: Any, **more: Any) -> Encoder:
         return Encoder(*arguments, **self.options, **more)
 
 
