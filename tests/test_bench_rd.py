@@ -317,7 +317,7 @@ def test_missing_matplotlib_is_said_before_anything_is_coded(arguments, tmp_path
 
 
 @pytest.mark.parametrize("more, code, message", [
-    (["--qp", "20"], 2, "two points"), (["--qp", "20,64"], 2, "0..63"), (["--qp", "a,b"], 2, "list of numbers"), (["--peer", "x266"], 2, "x266"),
+    (["--qp", "20,64"], 2, "0..63"), (["--qp", "a,b"], 2, "list of numbers"), (["--peer", "x266"], 2, "x266"),
     (["--set", "a", "--set", "a"], 2, "same name"), (["--set", "x264=gop=1"], 2, "same name"), (["--set", "a=colour=1"], 1, "not an option"),
     (["--model", "missing"], 1, "not installed"), (["--markdown", "missing/rd.md"], 1, "missing"),
 ])
@@ -325,6 +325,12 @@ def test_wrong_usage_is_one_error(more, code, message, arguments, capsys, tmp_pa
     assert run([*arguments, *more]) == code
     out, err = capsys.readouterr()
     assert message in err and out == "" and not (tmp_path / "rd.json").exists()
+
+
+def test_single_point_has_no_bd_rate(arguments, tmp_path, capsys):
+    assert run([*arguments, "--qp", "30"]) == 0
+    assert load(tmp_path / "rd.json")["bd_rate"]["psnr"]["intra"]["x264"] == dict(mean=None, clips=dict(waves=None))
+    assert "n/a" in capsys.readouterr().out
 
 
 def test_nothing_to_code_is_an_error(path, capsys):

@@ -43,15 +43,14 @@ class QpList(click.ParamType):
             self.fail(f"{value!r} is not a list of numbers like 8,28,48", param, context)
         if not all(0 <= qp <= MAX_QP for qp in qps):
             self.fail(f"{value!r} is not within 0..{MAX_QP}", param, context)
-        if len(qps) < 2:
-            self.fail(f"{value!r} is less than two points of a curve", param, context)
         return tuple(qps)
 
 
 @bench.command()
 @click.argument("paths", metavar="CLIP_OR_FOLDER...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @options.frames
-@click.option("--qp", "qps", type=QpList(), default="8,18,28,38,48,58", show_default=True, metavar="LIST", help="Quantisers of ZVC69's curves.")
+@click.option("--qp", "qps", type=QpList(), default="8,18,28,38,48,58", show_default=True, metavar="LIST",
+              help="Quantisers of ZVC69's curves; BD-rates need two.")
 @click.option("--gop", type=click.IntRange(min=0), default=60, show_default=True, metavar="N",
               help="Largest distance of keyframes, of ZVC69 and of the others; 0 = the first frame only.")
 @click.option("--peer", "peers", type=click.Choice([*rd_bench.PEERS, NO_PEERS]), multiple=True,
