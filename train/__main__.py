@@ -11,6 +11,7 @@ from zvc69.config import Quality
 
 from .card import card
 from .checkpoint import load_network, pack_weights, rounded
+from .clips import Clips
 from .config import MODELS
 from .data import Crops
 from .export import check_export, count_symbols, write_model
@@ -59,7 +60,7 @@ def export(resume, data, out, batches, quality_qp, inter) -> None:
     network.load_state_dict(rounded(network.state_dict()))
     torch.manual_seed(0)
     crops = Crops(list(data), 192, seed=0)
-    counts = count_symbols(network, crops, batches)
+    counts = count_symbols(network, crops, batches, clips=Clips(list(data), 224, 5, seed=0) if inter else None)
     names = (q.value for q in Quality)
     write_model(network, counts, out, quality_qp=dict(zip(names, quality_qp)), training=progress, inter=inter)
     worst = check_export(network, out, crops.batch(1))

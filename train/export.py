@@ -18,6 +18,7 @@ from zvc69.core.scale import SigmaNetwork
 from zvc69.model import Model, create_backend
 
 from .checkpoint import WEIGHTS
+from .clips import Clips
 from .config import CHANNELS, HYPER, KNOTS, MAX_QP, ROUNDING, SKIP_BELOW
 from .data import Crops
 from .network import Network, Output
@@ -36,19 +37,36 @@ class Counts:
 
 
 @torch.no_grad()
-def count_symbols(network: Network, crops: Crops, batches: int, batch: int = 16) -> Counts:
-    """Codes crops over all QPs with the encoder's rounding and counts what it codes."""
+def count_symbols(network: Network, crops: Crops, batches: int, batch: int = 16, clips: Clips | None = None) -> Counts:
+    """Codes crops over all QPs with the encoder's rounding and counts what it codes; of `clips`, as many frames with references."""
     counts = Counts(np.zeros((64, 65536), np.int64), np.zeros((KNOTS, HYPER, 256), np.int64))
+    how = dict(rate="coded", rd=True, skip_below=SKIP_BELOW)
     for i in range(batches):
         knot = i % KNOTS
-        qp = torch.randint(max(9 * knot - 4, 0), min(9 * knot + 4, MAX_QP) + 1, (batch,))
-        out = network(crops.batch(batch), qp, rate="coded", rd=True, skip_below=SKIP_BELOW)
-        index, r = out.index.numpy().astype(np.int64), out.r.numpy().astype(np.int64).clip(-32768, 32767)
-        coded = index >= SKIP_BELOW
-        np.add.at(counts.y, (index[coded], r[coded] + 32768), 1)
+        out = network(crops.batch(batch), _near(knot, batch), **how)
+        _count_y(counts, out)
         z = out.z.numpy().astype(np.int64).clip(-128, 127)
         np.add.at(counts.z, (knot, np.arange(HYPER)[None, :, None, None], z + 128), 1)
+    if clips is not None:
+        from .structure import low_delay, random_access
+        from .temporal import code_sequence
+        rng, generator, n = np.random.default_rng(0), torch.Generator().manual_seed(0), batch // 4
+        for i in range(-(-batches * batch // (n * (clips.frames - 1)))):
+            structure = (low_delay, random_access)[i % 2](clips.frames, rng)
+            for coding, _, _, out in code_sequence(network, clips.batch(n), structure, _near(i // 2 % KNOTS, n), generator, **how):
+                if coding.a is not None:
+                    _count_y(counts, out)
     return counts
+
+
+def _near(knot: int, n: int) -> torch.Tensor:
+    return torch.randint(max(9 * knot - 4, 0), min(9 * knot + 4, MAX_QP) + 1, (n,))
+
+
+def _count_y(counts: Counts, out: Output) -> None:
+    index, r = out.index.numpy().astype(np.int64), out.r.numpy().astype(np.int64).clip(-32768, 32767)
+    coded = index >= SKIP_BELOW      # copied blocks have index 0
+    np.add.at(counts.y, (index[coded], r[coded] + 32768), 1)
 
 
 def integer_arrays(network: Network, counts: Counts) -> dict[str, np.ndarray]:

@@ -1,6 +1,8 @@
 """One training step over a short sequence: every frame on the reconstructions of the frames before it in coding order."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -51,16 +53,14 @@ def fields(current: torch.Tensor, reference: torch.Tensor, qp: torch.Tensor) -> 
     return torch.from_numpy(np.stack(found)).float().permute(0, 3, 1, 2)
 
 
-def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
-                  through_time: bool = False, **how) -> torch.Tensor:
-    """Adds the gradients of all frames of `pictures` (N, T, 96, h, w), coded in the order of `structure`.
+def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
+                  through_time: bool = False, **how) -> Iterator[tuple[Coding, torch.Tensor, torch.Tensor, Output]]:
+    """Codes the frames of `pictures` (N, T, 96, h, w) in the order of `structure`; gives each one's plan, picture, QP and output.
 
-    through_time: gradients reach the frames that a frame refers to; else each is on its own. `how` goes to `Network.forward`.
-    Returns mean J, bits per pixel and luma MSE over the frames.
+    through_time: gradients reach the frames that a frame refers to. `how` goes to `Network.forward`.
     """
     n = pictures.shape[0]
     thresholds = torch.empty(n).uniform_(*COPY_BITS, generator=generator) * (torch.rand(n, generator=generator) < COPY_SHARE)
-    stats, total = torch.zeros(3), torch.zeros(())
     done: dict[int, torch.Tensor] = {}
     states: dict[int, torch.Tensor] = {}
     for coding in structure:
@@ -70,6 +70,19 @@ def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Codi
             out = network(picture, qp, **how)
         else:
             out = _predicted(network, picture, qp, coding, done, states, thresholds, generator, how)
+        yield coding, picture, qp, out
+        shown = RoundSTE.apply(out.picture).clamp(0, 255)
+        done[coding.t], states[coding.t] = shown if through_time else shown.detach(), out.state.detach()
+
+
+def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
+                  through_time: bool = False, **how) -> torch.Tensor:
+    """Adds the gradients of all frames, as `code_sequence` codes them; without `through_time`, each is on its own.
+
+    Returns mean J, bits per pixel and luma MSE over the frames.
+    """
+    stats, total = torch.zeros(3), torch.zeros(())
+    for coding, picture, qp, out in code_sequence(network, pictures, structure, base_qp, generator, through_time, **how):
         j, bpp, mse, _ = lagrangian(out, picture, qp)
         loss = j.mean() * ((I_WEIGHT if coding.a is None else 1.0) / len(structure))
         if through_time:
@@ -77,8 +90,6 @@ def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Codi
         else:
             loss.backward()
         stats += torch.stack([j.mean(), bpp.mean(), mse.mean()]).detach() / len(structure)
-        shown = RoundSTE.apply(out.picture).clamp(0, 255)
-        done[coding.t], states[coding.t] = shown if through_time else shown.detach(), out.state.detach()
     if through_time:
         total.backward()
     return stats
