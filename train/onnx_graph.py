@@ -1,10 +1,12 @@
 """The network's float stages as ONNX graphs, written node by node so that names and shapes are ours.
 
-Linear maps next to each other are folded (the DCT into analysis and synthesis), parts that are constant
-with blank slots become biases. Weights of features are stored in fp16 (a runtime folds the cast away once,
-when it loads the graph); arithmetic is float32.
+Linear maps next to each other are folded, so that no graph has a DCT of its own: pictures go into the layers that see them as
+they are, and the prediction is added as it is. Parts that are constant with blank slots become biases. Weights of features are
+stored in fp16 (a runtime folds the cast away once, when it loads the graph); arithmetic is float32.
 """
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -107,74 +109,68 @@ class Graph:
         return model
 
 
+@dataclass(frozen=True)
+class Levels:
+    """A value in 8-bit levels, which layers are to see as the DCT of (value - offset) / LEVELS."""
+
+    value: str
+    offset: float = 128
+
+
 class Stages:
     """Adds the network's stages to graphs. With `slots` False, everything of blank slots is folded away."""
 
     def __init__(self, network: Network, slots: bool):
         self.n, self.slots = network, slots
 
-    def joint(self, g: Graph, m, parts: list[tuple[str | torch.Tensor | None, int]], name: str, fold: torch.Tensor | None = None) -> str:
-        """`Network.joint`: a 1x1 convolution over concatenated parts; vectors go to the bias, None is zeros.
-
-        fold: linear map applied to the first part before the layer.
-        """
+    def joint(self, g: Graph, m, parts: list[tuple[str | torch.Tensor | Levels | None, int]], name: str) -> str:
+        """`Network.joint`: a 1x1 convolution over concatenated parts; vectors go to the bias, None is zeros."""
         at, names, weights, bias = 0, [], {}, m.bias.detach().clone()
-        for i, (p, width) in enumerate(parts):
+        for p, width in parts:
             w = m.weight.detach()[:, at:at + width, 0, 0]
             at += width
-            if fold is not None and i == 0:
-                w = w @ fold
             if p is None:
                 continue
             if isinstance(p, torch.Tensor):
                 bias = bias + w @ p.detach()
-            elif p in weights:
+                continue
+            if isinstance(p, Levels):
+                w = w @ self.n.dct / LEVELS
+                bias = bias - p.offset * w.sum(1)
+                p = p.value
+            if p in weights:
                 weights[p] = weights[p] + w
             else:
                 names.append(p)
                 weights[p] = w
-        return g.conv(g.concat(names, f"{name}.concat"), torch.cat([weights[p] for p in names], 1)[:, :, None, None], bias, name)
-
-    def centred(self, g: Graph, picture: str, name: str) -> str:
-        x = g.node("Sub", [picture, g.constant(np.float32(128), "offset")], f"{name}.centred")
-        return g.node("Mul", [x, g.constant(np.float32(1 / LEVELS), "units")], name)
-
-    def transform(self, g: Graph, x: str, name: str) -> str:
-        return g.conv(x, self.n.dct[:, :, None, None], None, name, half=False)
+        half = not any(isinstance(p, Levels) for p, _ in parts)      # levels are large beside features, and so would the error be
+        return g.conv(g.concat(names, f"{name}.concat"), torch.cat([weights[p] for p in names], 1)[:, :, None, None], bias, name, half=half)
 
     def context(self, g: Graph):
-        """-> (base of the prediction, transformed, or None; context features or the blank vector)."""
+        """-> (base of the prediction, in levels, or None; context features or the blank vector)."""
         if not self.slots:
             return None, self.n.blank
-        a = self.transform(g, self.centred(g, g.input("slot_a", CHANNELS), "slot_a.units"), "slot_a.dct")
-        b = self.transform(g, self.centred(g, g.input("slot_b", CHANNELS), "slot_b.units"), "slot_b.dct")
-        f = self.joint(g, self.n.context_in, [(a, 96), (b, 96)], "context.in")
+        a, b = g.input("slot_a", CHANNELS), g.input("slot_b", CHANNELS)
+        f = self.joint(g, self.n.context_in, [(Levels(a), 96), (Levels(b), 96)], "context.in")
         other = g.node("Mul", [g.node("Sub", [b, a], "base.difference"), g.scalar("blend")], "base.blend")
         return g.node("Add", [a, other], "base"), g.blocks(f, self.n.context, "context.block")
 
     def modulate(self, g: Graph, x: str, qp: str, part: int, name: str) -> str:
         table = 1 + at_qp(self.n.modulation, QPS).chunk(2, 1)[part]
-        return g.node("Mul", [x, g.per_qp(table, qp, f"{name}.modulation")], f"{name}.modulated")
+        x = g.node("Mul", [x, g.per_qp(table, qp, f"{name}.modulation")], f"{name}.modulated")
+        # Changes nothing. ONNX Runtime has a faster layout of its own for convolutions, which a product with a vector leaves, and would then
+        # leave again at each sum and product of the blocks that follow, since one of their inputs were not in it.
+        return g.conv(x, torch.ones(table.shape[1], 1, 1, 1), None, f"{name}.blocked", half=False, groups=table.shape[1])
 
     def gain(self, g: Graph, qp: str, part: int) -> str:
         return g.per_qp(self.n.gains(QPS)[part], qp, ("gain", "ungain")[part])
 
     def analyse(self, g: Graph, picture: str, a, ctx, qp: str) -> str:
         n, c = self.n, self.n.config.width
-        x = self.centred(g, picture, "picture.units")
-        linear = n.analysis_linear.detach()
-        if a is None:
-            # x and x - a are the same: one map, with the DCT inside
-            w = n.analysis_in.weight.detach()
-            m = torch.nn.Conv2d(96 + c, c, 1)
-            m.weight, m.bias = torch.nn.Parameter(torch.cat([w[:, :96] + w[:, 96:192], w[:, 192:]], 1)), n.analysis_in.bias
-            f = self.joint(g, m, [(x, 96), (ctx, c)], "analysis.in", fold=n.dct)
-            straight = g.conv(x, (linear @ n.dct)[:, :, None, None], None, "analysis.linear", half=False)
-        else:
-            x = self.transform(g, x, "picture.dct")
-            d = g.node("Sub", [x, a], "picture.difference")
-            f = self.joint(g, n.analysis_in, [(x, 96), (d, 96), (ctx, c)], "analysis.in")
-            straight = g.conv(d, linear[:, :, None, None], None, "analysis.linear", half=False)
+        d = Levels(picture) if a is None else Levels(g.node("Sub", [picture, a], "picture.difference"), offset=0)
+        f = self.joint(g, n.analysis_in, [(Levels(picture), 96), (d, 96), (ctx, c)], "analysis.in")
+        linear = n.analysis_linear.detach() @ n.dct / LEVELS
+        straight = g.conv(d.value, linear[:, :, None, None], -d.offset * linear.sum(1), "analysis.linear", half=False)
         f = g.layer(g.blocks(self.modulate(g, f, qp, 0, "analysis"), n.analysis, "analysis.block"), n.analysis_out, "analysis.out")
         return g.node("Mul", [g.node("Add", [straight, f], "analysis.sum"), self.gain(g, qp, 0)], "analysis.y")
 
@@ -218,15 +214,14 @@ class Stages:
         n = self.n
         back = (n.dct.t() * LEVELS).contiguous()
         yd = g.node("Mul", [y, self.gain(g, qp, 1)], "synthesis.y")
-        f = self.joint(g, n.synthesis_in, [(yd, 96), (a, 96), (ctx, n.config.width)], "synthesis.in")
+        f = self.joint(g, n.synthesis_in, [(yd, 96), (None if a is None else Levels(a), 96), (ctx, n.config.width)], "synthesis.in")
         f = g.blocks(self.modulate(g, f, qp, 1, "synthesis"), n.synthesis, "synthesis.block")
         out = n.synthesis_out
-        f = g.conv(f, (back @ out.weight.detach()[:, :, 0, 0])[:, :, None, None], back @ out.bias.detach() + 128, "synthesis.out")
+        offset = 128 if a is None else 0
+        f = g.conv(f, (back @ out.weight.detach()[:, :, 0, 0])[:, :, None, None], back @ out.bias.detach() + offset, "synthesis.out")
         straight = g.conv(yd, (back @ n.synthesis_linear.detach())[:, :, None, None], None, "synthesis.linear", half=False)
         p = g.node("Add", [straight, f], "synthesis.sum")
-        if a is not None:
-            p = g.node("Add", [p, g.conv(a, back[:, :, None, None], None, "synthesis.slot", half=False)], "synthesis.predicted")
-        return p
+        return p if a is None else g.node("Add", [p, a], "synthesis.predicted")
 
 
 def analysis_graph(network: Network, slots: bool) -> onnx.ModelProto:
@@ -282,8 +277,7 @@ def synthesis_graph(network: Network, slots: bool) -> onnx.ModelProto:
     r, m1, m2, qp = g.input("r", CHANNELS), g.input("mean_1", CHANNELS), g.input("mean_2", CHANNELS), g.input("qp", None)
     a, ctx = None, network.blank
     if slots:
-        a = s.transform(g, s.centred(g, g.input("base", CHANNELS), "base.units"), "base.dct")
-        ctx = g.input("context", network.config.width)
+        a, ctx = g.input("base", CHANNELS), g.input("context", network.config.width)
     mean = g.node("Where", [s.group_1(g, r), m1, m2], "mean")
     g.output(s.synthesise(g, g.node("Add", [r, mean], "y"), a, ctx, qp), "picture", CHANNELS)
     return g.build()
