@@ -1,14 +1,16 @@
 """Scene cuts: which frames begin a new scene, and which only look as if."""
 from __future__ import annotations
 
+import doctest
 import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from zvc69.codec import scenecut, thumbnail
 from zvc69.codec.scenecut import CutDecision, SceneCutDetector
 from zvc69.codec.thumbnail import Thumbnail, cell_sizes, shrink
 from zvc69.errors import ConfigError
@@ -87,25 +89,22 @@ def test_keyframe_just_before_raises_the_threshold():
         return detector.push(frame, since_key=since_key)
 
     unsure = mixed(before, after, 0.35)
-    score = judged(unsure, 30).score
+    score = judged(unsure, 1000).score
     assert 0.5 < score < 0.75
-    assert judged(unsure, 30, score - 0.01).cut and not judged(unsure, 1, score - 0.01).cut and not judged(unsure, 30, score + 0.01).cut
+    assert judged(unsure, 1000, score - 0.01).cut and not judged(unsure, 1, score - 0.01).cut and not judged(unsure, 1000, score + 0.01).cut
     assert judged(after, 1).cut
 
 
 def test_without_being_told_counts_from_the_last_cut():
-    a, b, c = (scene(seed, 12) for seed in (1, 2, 3))
-    soft = mixed(b[2], c[0], 0.35)
-    threshold = SceneCutDetector(WIDTH, HEIGHT, 8)
-    for frame in (b[1], soft):
-        score = threshold.push(frame, since_key=30).score
+    a, b = scene(1, 8), scene(2, 40)
+    soft = mixed(b[39], scene(3, 1)[0], 0.35)
 
-    def cut_at_last(frames: list[NDArray[np.uint8]]) -> bool:
-        detector = SceneCutDetector(WIDTH, HEIGHT, 8, threshold=score - 0.03)
-        return [detector.push(frame).cut for frame in frames][-1]
+    def last(frames: list[NDArray[np.uint8]]) -> CutDecision:
+        detector = SceneCutDetector(WIDTH, HEIGHT, 8, threshold=0.5)
+        return [detector.push(frame) for frame in frames][-1]
 
-    assert cut_at_last([*a[:8], *b[:2], soft]) is False
-    assert cut_at_last([*a[:8], *scene(2, 12, (0, 0)), b[1], soft]) is True
+    soon, late = last([*a, *b[37:39], soft]), last([*a, *b[:39], soft])
+    assert soon.score == late.score and not soon.cut and late.cut
 
 
 @pytest.mark.parametrize("step", [(0, 0), (1, 2), (2, 24), (14, 3)])
@@ -244,6 +243,7 @@ def test_refuses_another_plane():
             detector.push(plane)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(16, 700), st.integers(16, 700), st.sampled_from([8, 12]))
 def test_thumbnail_is_the_mean_over_cells(width, height, depth):
     rng = np.random.default_rng(width * height)
@@ -266,3 +266,9 @@ def test_shift_of_the_whole_picture_is_found(shift):
     assert b.shift(a) == shift
     inner = b.inter(a, shift)[3:-3, 3:-3]
     assert (inner == 0).all()
+
+
+@pytest.mark.parametrize("module", [scenecut, thumbnail])
+def test_examples_in_the_documentation_hold(module):
+    result = doctest.testmod(module)
+    assert result.attempted and not result.failed

@@ -21,9 +21,9 @@ from .thumbnail import BLOCK, UNITS, Cells, Thumbnail, cell_sizes, shrink
 
 THRESHOLD = 0.66
 CERTAIN = 0.8
-"""The threshold just after a keyframe, if it is not higher already: another one is dear there."""
+"""The threshold just after a keyframe, where another one is dear, if it is not higher already."""
 PATIENCE = 8
-"""Frames after a keyframe until the threshold has come down from `CERTAIN` to what was asked for."""
+"""Frames after a keyframe until the threshold is halfway down from `CERTAIN` to what was asked for."""
 FLASH = 3
 """Frames that something else may be seen between two of one scene and be a flash, no scene of its own."""
 FLOOR = 0.5
@@ -63,17 +63,17 @@ class SceneCutDetector:
 
     width, height   of the planes, from 16
     depth           bits per sample: 8, 10 or 12
-    threshold       0..1: the score from which a frame is a cut; higher finds fewer
+    threshold       0..1: the score from which a frame is a cut if the last keyframe is long ago; higher finds fewer
 
     Raises ConfigError.
 
     >>> import numpy as np
     >>> y, x = np.mgrid[:144, :176]
     >>> detector = SceneCutDetector(176, 144, 8)
-    >>> for n in range(6):
-    ...     scene = 128 + 80 * np.sin(x / 9 + n / 5) * np.cos(y / 7) if n < 4 else 128 + 80 * np.sin(x * y / 300)
-    ...     print(detector.push(scene.astype(np.uint8)).cut, end=" ")
-    False False False False True False
+    >>> waves = [np.sin(x / 9 + n / 5) * np.cos(y / 7) for n in range(4)]
+    >>> frames = [(128 + 80 * wave).astype(np.uint8) for wave in (*waves, np.sin(x * y / 300))]
+    >>> [detector.push(frame).cut for frame in frames]
+    [False, False, False, False, True]
     """
 
     def __init__(self, width: int, height: int, depth: int, *, threshold: float = THRESHOLD) -> None:
@@ -116,8 +116,7 @@ class SceneCutDetector:
 
     def _limit(self) -> float:
         """The score that makes a cut here."""
-        haste = max(CERTAIN - self._threshold, 0) * max(1 - self._since_key / PATIENCE, 0)
-        return self._threshold + haste
+        return self._threshold + max(CERTAIN - self._threshold, 0) * PATIENCE / (PATIENCE + self._since_key)
 
     def _small(self, luma: np.ndarray) -> Thumbnail:
         if luma.shape != self._shape or luma.dtype != plane_dtype(self._depth):
