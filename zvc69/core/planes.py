@@ -112,4 +112,4 @@ def _row_by_row(plane: np.ndarray) -> np.ndarray:
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.ctypes.data == other.ctypes.data and one.strides == other.strides
+    return one is other or one.ctypes.data == other.ctypes.data and one.strides == other.strides
