@@ -19,7 +19,7 @@ void narrow_row(const Sample* row, int width, int shift, std::uint8_t* out) {
 
 SearchPlane::SearchPlane(int width, int height, int border)
     : width_(width), height_(height), border_(border), stride_(width + 2 * border),
-      samples_(static_cast<std::size_t>(stride_) * (height + 2 * border)),
+      samples_(static_cast<std::size_t>(stride_) * (height + 2 * border) + kPlaneSlack),
       origin_(samples_.data() + border * stride_ + border) {}
 
 SearchPlane::SearchPlane(const LumaPlane& source, int border)

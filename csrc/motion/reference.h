@@ -18,6 +18,9 @@ struct LumaPlane {
     int width, height, depth;
 };
 
+// Samples behind the last row that kernels may load, and not use.
+constexpr std::size_t kPlaneSlack = 16;
+
 // 8-bit samples with a border of repeated edges; `width` and `height` are multiples of 32, or a quarter of that.
 class SearchPlane {
 public:

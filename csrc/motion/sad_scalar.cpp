@@ -14,8 +14,13 @@ std::uint32_t sad_scalar(const std::uint8_t* a, std::ptrdiff_t a_stride, const s
     return sum;
 }
 
+void row_scalar(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b, std::ptrdiff_t b_stride, int count, int step,
+                std::uint16_t* sums) noexcept {
+    for (int n = 0; n < count; n += step) sums[n] = static_cast<std::uint16_t>(sad_scalar<8>(a, a_stride, b + n, b_stride));
+}
+
 }  // namespace
 
-const SadKernels kSadScalar = {{sad_scalar<32>, sad_scalar<16>, sad_scalar<8>}};
+const SadKernels kSadScalar = {{sad_scalar<32>, sad_scalar<16>, sad_scalar<8>}, row_scalar};
 
 }  // namespace zvc

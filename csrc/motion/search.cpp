@@ -20,6 +20,8 @@ struct Effort {
 constexpr Effort kEfforts[] = {{8, 2, {6, 2, 1}, 1}, {24, 2, {24, 12, 8}, 4}, {24, 1, {32, 16, 16}, 8}};
 
 constexpr int kCoarseBorder = 24;
+static_assert(std::ranges::all_of(kEfforts, [](const Effort& effort) { return effort.window <= kCoarseBorder; }));
+constexpr int kWindowColumns = (2 * kCoarseBorder + 1 + 7) & ~7;  // of the largest window, for SadKernels::row
 
 struct Found {
     Vector vector;
@@ -33,7 +35,7 @@ constexpr Vector kSquare[] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}, {-1, -1}, {1, -1
 class CoarseSearch {
 public:
     CoarseSearch(const SadKernels& sads, const SearchPlane& current, const SearchPlane& reference, const SearchJob& job)
-        : sad_(sads.sad[2]), current_(current.quarter(0)), reference_(reference.quarter(kCoarseBorder)), job_(job),
+        : sads_(sads), current_(current.quarter(0)), reference_(reference.quarter(kCoarseBorder)), job_(job),
           effort_(kEfforts[job.effort]), columns_(current.width() / 32),
           vectors_(static_cast<std::size_t>(columns_) * (current.height() / 32)) {
         for (int i = 0; i < current.height() / 32; ++i)
@@ -50,17 +52,19 @@ private:
     Vector search(int i, int j) const {
         const int x = 8 * j, y = 8 * i;
         Found best;
-        const auto consider = [&](int dx, int dy) {
-            if (x + dx < -kCoarseBorder || y + dy < -kCoarseBorder || x + dx + 8 > reference_.width() + kCoarseBorder ||
-                y + dy + 8 > reference_.height() + kCoarseBorder || std::max(std::abs(dx), std::abs(dy)) > kFarthest)
-                return false;
-            const Cost sad = sad_(current_.at(x, y), current_.stride(), reference_.at(x + dx, y + dy), reference_.stride());
+        const auto improve = [&](int dx, int dy, Cost sad) {
             // A sample here stands for 16; long vectors cost a few bits more, which keeps flat areas still.
             const auto steps = static_cast<unsigned>(std::abs(dx) + std::abs(dy));
             const Cost cost = 256 * 16 * sad + static_cast<Cost>(job_.lambda) * 16 * 2 * std::bit_width(steps);
             if (cost >= best.cost) return false;
             best = {{static_cast<std::int16_t>(dx), static_cast<std::int16_t>(dy)}, cost};
             return true;
+        };
+        const auto consider = [&](int dx, int dy) {
+            if (x + dx < -kCoarseBorder || y + dy < -kCoarseBorder || x + dx + 8 > reference_.width() + kCoarseBorder ||
+                y + dy + 8 > reference_.height() + kCoarseBorder || std::max(std::abs(dx), std::abs(dy)) > kFarthest)
+                return false;
+            return improve(dx, dy, sads_.sad[2](current_.at(x, y), current_.stride(), reference_.at(x + dx, y + dy), reference_.stride()));
         };
         consider(0, 0);
         if (job_.previous) {
@@ -71,8 +75,13 @@ private:
         if (i > 0) consider(vectors_[(i - 1) * columns_ + j].x, vectors_[(i - 1) * columns_ + j].y);
         if (i > 0 && j + 1 < columns_)
             consider(vectors_[(i - 1) * columns_ + j + 1].x, vectors_[(i - 1) * columns_ + j + 1].y);
-        for (int dy = -effort_.window; dy <= effort_.window; dy += effort_.stride)
-            for (int dx = -effort_.window; dx <= effort_.window; dx += effort_.stride) consider(dx, dy);
+        // All of the window is within the border, whatever the block.
+        const int window = effort_.window, columns = (2 * window + 1 + 7) & ~7;
+        std::uint16_t sums[kWindowColumns];
+        for (int dy = -window; dy <= window; dy += effort_.stride) {
+            sads_.row(current_.at(x, y), current_.stride(), reference_.at(x - window, y + dy), reference_.stride(), columns, effort_.stride, sums);
+            for (int dx = -window; dx <= window; dx += effort_.stride) improve(dx, dy, sums[dx + window]);
+        }
         for (bool moved = true; moved;) {
             const Vector centre = best.vector;
             moved = false;
@@ -83,7 +92,7 @@ private:
 
     static constexpr int kFarthest = kLargestVector / 16;
 
-    Sad sad_;
+    const SadKernels& sads_;
     SearchPlane current_, reference_;
     const SearchJob& job_;
     Effort effort_;

@@ -49,6 +49,19 @@ def sums(rng, level):
             compare(f"{size}x{size}", np.int64(_motion.sad(cpu.level(), number, a, np.ascontiguousarray(b))), np.int64(want))
 
 
+@check("motion", "sad of a row of places")
+def row_sums(rng, level):
+    for low, high in ((0, 256), (250, 256)):
+        a = rng.integers(low, high, (8, 11), dtype=np.uint8)
+        for places in (8, 24, 56):
+            for step in (1, 2):
+                b = rng.integers(0, 256 if not low else 4, (8, places + 8), dtype=np.uint8)
+                windows = np.lib.stride_tricks.sliding_window_view(b, (8, 8))[0, :places:step].astype(int)
+                got = np.empty(places, np.uint16)
+                _motion.sad_row(cpu.level(), a, b, step, got)
+                compare(f"{places} places by {step}", got[::step], np.abs(windows - a[:, :8]).sum(axis=(1, 2)).astype(np.uint16))
+
+
 @check("motion", "search")
 def same_fields(rng, level):
     for width, height, depth, effort in ((16, 16, 8, 1), (97, 65, 8, 2), (160, 96, 10, 1), (200, 120, 12, 0)):

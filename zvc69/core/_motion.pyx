@@ -16,8 +16,10 @@ cdef extern from "motion/field.h" namespace "zvc" nogil:
 
 cdef extern from "motion/sad.h" namespace "zvc" nogil:
     ctypedef uint32_t (*Sad)(const uint8_t*, ptrdiff_t, const uint8_t*, ptrdiff_t) noexcept
+    ctypedef void (*SadRow)(const uint8_t*, ptrdiff_t, const uint8_t*, ptrdiff_t, int, int, uint16_t*) noexcept
     cdef struct SadKernels:
         Sad sad[3]
+        SadRow row
     const SadKernels& sad_kernels(Isa isa) noexcept
 
 cdef extern from "motion/search.h" namespace "zvc" nogil:
@@ -88,6 +90,12 @@ def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] refer
 def sad(int level, int size_level, const uint8_t[:, ::1] a, const uint8_t[:, ::1] b):
     """Of the top left blocks of two arrays; for the tests."""
     return sad_kernels(<Isa>level).sad[size_level](&a[0, 0], a.shape[1], &b[0, 0], b.shape[1])
+
+
+def sad_row(int level, const uint8_t[:, ::1] a, const uint8_t[:, ::1] b, int step, uint16_t[::1] sums):
+    """Of the top left 8x8 of `a` and those of `b` from the left edge on; for the tests."""
+    assert b.shape[1] >= sums.shape[0] + 8 and sums.shape[0] % 8 == 0
+    sad_kernels(<Isa>level).row(&a[0, 0], a.shape[1], &b[0, 0], b.shape[1], <int>sums.shape[0], step, &sums[0])
 
 
 cdef FieldArrays field(int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy):
