@@ -7,17 +7,17 @@
             rgb = frame.to_rgb()
 """
 from . import errors
-from .bitstream import FileHeader, FrameType, Packet, StreamReader, StreamWriter
+from .bitstream import ColourSpace, FileHeader, FrameType, Packet, StreamReader, StreamWriter
 from .codec import Decoder, DecodeSummary, Encoder, EncodeSummary, VideoReader, decode_file, encode_file, encode_frames
 from .codec import open_video as open
 from .config import Quality
 from .errors import Zvc69Error
-from .media import Frame
+from .media import Colour, Frame
 from .profiler import Profiler
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "DecodeSummary", "Decoder", "EncodeSummary", "Encoder", "FileHeader", "Frame", "FrameType", "Packet", "Profiler", "Quality",
-    "StreamReader", "StreamWriter", "VideoReader", "Zvc69Error", "decode_file", "encode_file", "encode_frames", "errors", "open",
+    "Colour", "ColourSpace", "DecodeSummary", "Decoder", "EncodeSummary", "Encoder", "FileHeader", "Frame", "FrameType", "Packet", "Profiler",
+    "Quality", "StreamReader", "StreamWriter", "VideoReader", "Zvc69Error", "decode_file", "encode_file", "encode_frames", "errors", "open",
 ]
