@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Interpolation
 
 from ..bitstream import ColourSpace
 from .colour import MATRICES, Colour
@@ -27,13 +27,10 @@ FORMATS = {
 # One thread: with several, PyAV 18's libswscale now and then gets single rows wrong (seen with 33x19 pictures).
 _SCALER = {"interpolation": int(Interpolation.BICUBIC) | 0x2000 | 0x4000 | 0x40000 | 0x80000, "threads": 1}
 
-# libswscale's name of a matrix, and its Kr and Kb: luma = Kr R + (1 - Kr - Kb) G + Kb B. By code points of H.273.
-_BT601 = (Colorspace.ITU601, 0.299, 0.114)
-_BT2020 = (Colorspace.BT2020, 0.2627, 0.0593)
-_MATRICES = {
-    1: (Colorspace.ITU709, 0.2126, 0.0722), 4: (Colorspace.FCC, 0.30, 0.11), 5: _BT601, 6: _BT601,
-    7: (Colorspace.SMPTE240M, 0.212, 0.087), 9: _BT2020, 10: _BT2020,
-}
+# libswscale's SWS_CS_ITU601 and so on (by value: PyAV 17 has no name for BT.2020), and Kr and Kb of
+# luma = Kr R + (1 - Kr - Kb) G + Kb B. By code points of H.273.
+_BT601, _BT2020 = (5, 0.299, 0.114), (9, 0.2627, 0.0593)
+_MATRICES = {1: (1, 0.2126, 0.0722), 4: (4, 0.30, 0.11), 5: _BT601, 6: _BT601, 7: (7, 0.212, 0.087), 9: _BT2020, 10: _BT2020}
 
 
 def rgb_to_planes(rgb: np.ndarray, matrix: int = MATRICES["bt601"]) -> Planes:
@@ -94,7 +91,7 @@ def av_to_planes(frame: av.VideoFrame) -> tuple[Planes, int, Colour]:
         return _read(frame), depth, colour
     if space != ColourSpace.YUV444 and (width % 2 or height % 2) and not _is_subsampled_420(source):
         frame = _padded_even(frame, depth)
-    matrix = Colorspace.ITU601 if space == ColourSpace.RGB else None
+    matrix = _BT601[0] if space == ColourSpace.RGB else None
     return _crop(_read(_reformat(frame, target, matrix=matrix)), width, height), depth, colour
 
 
@@ -126,7 +123,7 @@ def limited(planes: Planes, depth: int, space: ColourSpace) -> Planes:
     return _read(_reformat(planes_to_av(planes, depth, Colour(space, full_range=True)), FORMATS[space][depth]))
 
 
-def _reformat(frame: av.VideoFrame, format: str, *, matrix: Colorspace | None = None) -> av.VideoFrame:
+def _reformat(frame: av.VideoFrame, format: str, *, matrix: int | None = None) -> av.VideoFrame:
     return frame.reformat(format=format, **_SCALER, dst_colorspace=matrix, dst_color_range=ColorRange.MPEG)
 
 
@@ -225,5 +222,5 @@ def _is_subsampled_420(format: av.VideoFormat) -> bool:
     return format.chroma_width(3) == 2 and format.chroma_height(3) == 2
 
 
-def _known(matrix: int) -> tuple[Colorspace, float, float]:
+def _known(matrix: int) -> tuple[int, float, float]:
     return _MATRICES.get(matrix, _BT601)
