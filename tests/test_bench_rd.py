@@ -53,6 +53,8 @@ class Coder:
         self.name, self.factor, self.options, self.calls = name, factor, options, 0
         self.identity = dict(codec="none", name=name, version=version)
         self.ours = bool(options)
+        if not self.ours:
+            self.options = dict(g="1" if name.endswith("-intra") else "60")
         self.settings = [{"qp" if self.ours else "crf": 10 * n} for n in range(1, 5)]
 
     def figures(self):
@@ -216,7 +218,8 @@ def test_summary_is_in_percent_of_bits(clip):
     assert [(s["coder"], s["against"], s["mean"]) for s in data["savings"]] == [
         ("IP", "intra", pytest.approx(50)), ("x264-ld", "x264-intra", pytest.approx(60))]
     assert "ms_ssim" not in data["bd_rate"]        # no clip is large enough
-    assert "| waves | -50.0 |" in markdown(data)
+    assert "| clip | x264-ld |\n| --- | --- |\n| waves | -16.7 |" in markdown(data)        # like with like
+    assert "| clip | x264-intra |\n| --- | --- |\n| waves | -33.3 |" in markdown(data)
 
 
 def test_similarity_is_compared_in_decibels(clip):
@@ -285,7 +288,7 @@ def test_command_measures_shows_and_keeps(arguments, tmp_path, capsys, monkeypat
     assert run([*arguments, "--markdown", str(tmp_path / "rd.md")]) == 0
     out, err = capsys.readouterr()
     assert err == "zvc69: note: IP is left out: model tiny codes keyframes only, a gop of 60 needs P frames\n"
-    assert "BD-rate of ZVC69 intra against, PSNR" in out and "waves" in out and "\x1b" not in out
+    assert "BD-rate of ZVC69 intra against, PSNR 6:1:1, %\n" in out and "waves" in out and "\x1b" not in out
     data = load(tmp_path / "rd.json")
     assert data["command"] == ("zvc69 bench rd waves.y4m --frames 3 --qp 20,32,44 --peer x264 --peer x264-intra --model tiny --json rd.json "
                                "--markdown rd.md")
@@ -347,4 +350,4 @@ def test_benchmark_page_shows_a_result(clip, tmp_path, monkeypatch):
     head = dict(command="zvc69 bench rd clips", date="2026-01-01", cpu="none", python="3", packages={}, settings=dict(frames=24, gop=60, qps=[]))
     measure([clip], [Coder("IP", 0.5, gop=60), Coder("intra", gop=1)], Results(tmp_path / "rd.json", head))
     text = "\n".join(report.video())
-    assert "| waves | -50.0 |" in text and "(plots/rd_waves.svg)" in text and (tmp_path / "docs" / "plots" / "rd_waves.svg").exists()
+    assert "| waves | +50.0 |" in text and "(plots/rd_waves.svg)" in text and (tmp_path / "docs" / "plots" / "rd_waves.svg").exists()

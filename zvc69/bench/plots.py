@@ -7,7 +7,9 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..media import AtomicFile
+from .summary import keyframes_alone
 
+_OURS = ["tab:blue", "tab:red", "tab:cyan", "tab:pink", "tab:brown"]
 _COLOURS = {"libx264": "tab:green", "libx265": "tab:orange", "libsvtav1": "tab:purple"}
 
 
@@ -39,6 +41,7 @@ def _write(data: dict[str, Any], clip: str, path: Path) -> None:
     with matplotlib.rc_context({"svg.hashsalt": "zvc69", "svg.fonttype": "none", "font.size": 8}):
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
+        axes.set_prop_cycle(color=_OURS)
         for name, points in data["curves"][clip].items():
             axes.plot([p["bpp"] for p in points], [p["psnr"] for p in points], label=name, markersize=3, **_style(name, data["coders"][name]))
         axes.set(xscale="log", xlabel="bits per pixel", ylabel="PSNR 6:1:1, dB", title=clip)
@@ -50,8 +53,8 @@ def _write(data: dict[str, Any], clip: str, path: Path) -> None:
 
 def _style(name: str, coder: dict[str, Any]) -> dict[str, Any]:
     """A colour a codec; low delay dashed, keyframes alone dotted."""
+    alone = keyframes_alone(coder)
     if coder["zvc69"]:
-        return dict(color=None if coder["options"].get("gop", 1) != 1 else "tab:gray", linewidth=1.8, marker="o",
-                    linestyle="-" if coder["options"].get("gop", 1) != 1 else ":")
-    line = "--" if name.endswith("-ld") else ":" if name.endswith("-intra") else "-"
+        return dict(color="tab:gray" if alone else None, linewidth=1.8, marker="o", linestyle=":" if alone else "-")
+    line = ":" if alone else "--" if name.endswith("-ld") else "-"
     return dict(color=_COLOURS[coder["codec"]], alpha=0.6 if "p10" in name else 1, linewidth=1, linestyle=line, marker=".")

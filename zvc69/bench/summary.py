@@ -41,10 +41,15 @@ def decibels(similarity: float) -> float:
     return min(100.0, -10 * math.log10(1 - similarity)) if similarity < 1 else 100.0
 
 
+def keyframes_alone(coder: dict[str, Any]) -> bool:
+    """Whether a coder, as a result file has it, codes no P frames."""
+    return coder["options"].get("gop", 1) == 1 if coder["zvc69"] else coder["options"].get("g") == "1"
+
+
 def _savings(data: dict[str, Any], ours: list[str]) -> list[dict[str, Any]]:
     coders = data["coders"]
-    keyframes = next((name for name in ours if coders[name]["options"].get("gop", 1) == 1), None)
-    pairs = [(name, keyframes) for name in ours if keyframes and coders[name]["options"].get("gop", 1) != 1]
+    keyframes = next((name for name in ours if keyframes_alone(coders[name])), None)
+    pairs = [(name, keyframes) for name in ours if keyframes and not keyframes_alone(coders[name])]
     pairs += [(name, "x264-intra") for name in ("x264-ld", "x264") if name in coders and "x264-intra" in coders]
     return [dict(coder=coder, against=against) | _negated(_average(data, "psnr", against, coder)) for coder, against in pairs]
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from .summary import QUALITIES
+from .summary import QUALITIES, keyframes_alone
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,13 @@ class Table:
 
 
 def tables(data: dict[str, Any]) -> Iterator[Table]:
-    """Of a result file's content: BD-rates of every variant, savings, our curves' means, speeds."""
+    """Of a result file's content: BD-rates of every variant against what has P frames or has not as it, savings, our curves' means, speeds."""
+    alone = {name: keyframes_alone(coder) for name, coder in data["coders"].items()}
     for quality, variants in data["bd_rate"].items():
-        for variant, averages in variants.items():
-            yield Table(f"BD-rate of ZVC69 {variant} against, {QUALITIES[quality]}, %", ["clip", *averages], _by_clip(averages))
+        for variant, every in variants.items():
+            averages = {name: average for name, average in every.items() if alone[name] == alone[variant]}
+            if averages:
+                yield Table(f"BD-rate of ZVC69 {variant} against, {QUALITIES[quality]}, %", ["clip", *averages], _by_clip(averages))
     if data["savings"]:
         averages = {f"{s['coder']} against {s['against']}": s for s in data["savings"]}
         yield Table("Bits that groups of pictures save against keyframes alone at equal PSNR, %", ["clip", *averages], _by_clip(averages))
