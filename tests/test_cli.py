@@ -204,6 +204,12 @@ def test_truncated_stream_gives_no_output(stream, tmp_path, capsys):
     assert not (tmp_path / "x.y4m").exists() and capsys.readouterr().err.startswith("zvc69: error: ")
 
 
+def test_tolerant_decode_makes_up_for_what_was_cut_off_and_says_so(stream, tmp_path, capsys):
+    stream.write_bytes(stream.read_bytes()[:-200])
+    assert run(["decode", str(stream), str(tmp_path / "x.y4m"), "--tolerant"]) == 0
+    assert re.match(r"zvc69: note: places with damage: \d; frames concealed: 1, predicted from concealed ones: 0\ndecoded 4 frames", capsys.readouterr().err)
+
+
 def test_running_out_of_memory_is_an_error(monkeypatch, capsys):
     def greedy(*_, **__):
         raise MemoryError

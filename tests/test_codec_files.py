@@ -129,12 +129,12 @@ def test_failed_decode_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.zvc"]
 
 
-def test_tolerant_decode_leaves_out_damage_and_counts_it(tmp_path):
+def test_tolerant_decode_conceals_damage_and_counts_it(tmp_path):
     data = bytearray(stream(6))
     with zvc69.StreamReader(bytes(data)) as reader:
         data[[packet.offset for packet in reader][2] + 40] ^= 1
     summary = decode_file(io.BytesIO(data), tmp_path / "a.y4m", strict=False)
-    assert (summary.frames, summary.damaged) == (5, 1) and len(frames_of(tmp_path / "a.y4m")) == 5
+    assert (summary.frames, summary.damaged, summary.concealed, summary.affected) == (6, 1, 1, 0) and len(frames_of(tmp_path / "a.y4m")) == 6
 
 
 def test_no_thread_is_left_when_writing_fails(tmp_path):

@@ -41,6 +41,10 @@ def pts(frames) -> list[int]:
     return [frame.pts for frame in frames]
 
 
+def concealed(frames) -> list[int]:
+    return [frame.pts for frame in frames if frame.integrity is zvc69.Integrity.CONCEALED]
+
+
 def offsets(data: bytes) -> list[int]:
     with StreamReader(data) as reader:
         return [packet.offset for packet in reader]
@@ -167,22 +171,24 @@ def test_strict_reader_gives_what_comes_before_damage_and_names_the_frame(coded)
     assert seen == [0, 1, 2, 3] and raised.value.frame == 4
 
 
-def test_tolerant_reader_leaves_out_damage_and_lists_it_once(coded):
+def test_tolerant_reader_conceals_damage_and_lists_it_once(coded):
     data = damaged(coded, 2, 5)
     with zvc69.open(data, strict=False) as video:
-        assert pts(video) == pts(video) == [0, 1, 3, 4, 6]
+        assert pts(video) == pts(video) == list(range(FRAMES))
+        assert concealed(video) == [2, 5]
         assert [damage.offset for damage in video.damage] == [offsets(coded)[2], offsets(coded)[5]]
 
 
 def test_tolerant_reader_reads_again_though_the_first_frame_is_damaged(coded):
     with zvc69.open(damaged(coded, 0), strict=False) as video:
-        assert pts(video) == pts(video) == list(range(1, FRAMES))
+        assert pts(video) == pts(video) == list(range(FRAMES))
+        assert concealed(video) == [0]
 
 
-def test_tolerant_reader_leaves_out_a_frame_that_is_whole_but_says_nothing(coded):
+def test_tolerant_reader_conceals_a_frame_that_is_whole_but_says_nothing(coded):
     data = unreadable(coded, 3)
     with zvc69.open(data, strict=False) as video:
-        assert pts(video) == [0, 1, 2, 4, 5, 6]
+        assert pts(video) == list(range(FRAMES)) and concealed(video) == [3]
         assert [type(damage.error) for damage in video.damage] == [CorruptStreamError]
     with zvc69.open(data) as video, pytest.raises(CorruptStreamError) as raised:
         list(video)

@@ -12,12 +12,12 @@ from .codec import Decoder, DecodeSummary, Encoder, EncodeSummary, VideoReader, 
 from .codec import open_video as open
 from .config import Quality
 from .errors import Zvc69Error
-from .media import Colour, Frame
+from .media import Colour, Frame, Integrity
 from .profiler import Profiler
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Colour", "ColourSpace", "DecodeSummary", "Decoder", "EncodeSummary", "Encoder", "FileHeader", "Frame", "FrameType", "Packet", "Profiler",
+    "Colour", "ColourSpace", "DecodeSummary", "Decoder", "EncodeSummary", "Encoder", "FileHeader", "Frame", "FrameType", "Integrity", "Packet", "Profiler",
     "Quality", "StreamReader", "StreamWriter", "VideoReader", "Zvc69Error", "decode_file", "encode_file", "encode_frames", "errors", "open",
 ]

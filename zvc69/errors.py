@@ -31,6 +31,10 @@ class CorruptStreamError(StreamError):
     """Bytes are damaged: a checksum, a count or a length does not hold."""
 
 
+class MissingReferenceError(CorruptStreamError):
+    """A frame refers to one that is lost or damaged; its own bytes are sound."""
+
+
 class TruncatedStreamError(CorruptStreamError):
     """The stream ends inside a header or a frame."""
 

@@ -15,9 +15,10 @@ from .progress import FrameProgress
 @click.option("--model", metavar="NAME", help="Model to take instead of searching; it must be the stream's.")
 @click.option("--crf", type=click.IntRange(0, MAX_CRF), metavar="N",
               help=f"Quality of .mp4, .mkv and .mov: 0 is lossless, higher is smaller; {DEFAULT_CRF} unless given.")
+@click.option("--tolerant", is_flag=True, help="Conceal lost and damaged frames instead of stopping at them.")
 @options.backend
 @options.frames
-def decode(source: str, target: str, model: str | None, crf: int | None, backend: str, frames: int | None) -> None:
+def decode(source: str, target: str, model: str | None, crf: int | None, tolerant: bool, backend: str, frames: int | None) -> None:
     """Decode the stream IN to OUT.
 
     IN is a path, or - for standard input. OUT ends in .y4m, .yuv or .raw (planes without header), .mp4, .mkv or .mov
@@ -25,5 +26,8 @@ def decode(source: str, target: str, model: str | None, crf: int | None, backend
     every frame; or - for y4m on standard output. A file that is there is replaced.
     """
     with FrameProgress("decoding") as progress:
-        summary = decode_file(source, target, model=model, backend=backend, frames=frames, crf=crf, progress=progress)
+        summary = decode_file(source, target, model=model, backend=backend, frames=frames, crf=crf, strict=not tolerant, progress=progress)
+    if summary.damaged or summary.concealed or summary.affected:
+        click.echo(f"zvc69: note: places with damage: {summary.damaged}; frames concealed: {summary.concealed}, "
+                   f"predicted from concealed ones: {summary.affected}", err=True)
     click.echo(f"decoded {summary.frames} frames in {summary.seconds:.2f}s ({summary.fps:.2f} fps)", err=True)

@@ -33,6 +33,8 @@ class Encoder:
     gop             largest distance of keyframes, 0 = the first frame only; default 60, with a model of keyframes alone 1
     b_frames        B frames before each P frame: 0, 1, 3, 7 or 15; they cost as many frames of delay
     reference_frames   1..16, pictures that a P frame may be predicted from: the one before, and the best of the others
+    sigma_reset     every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can
+                    parse again from there on, before the next keyframe comes; 0 = never
     backend         "auto", "cpu" (ONNX Runtime) or "openvino"
     model           name of an installed model, or a folder
     depth           bits per sample: 8, 10 or 12
@@ -52,8 +54,9 @@ class Encoder:
     """
 
     def __init__(self, width: int, height: int, fps: Fraction | float = 30, *, quality: Quality | str | None = None, qp: int | None = None,
-                 gop: int | None = None, b_frames: int = 0, reference_frames: int = 2, backend: str = "auto", model: str = "lite", depth: int = 8,
-                 colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0, threads: int = 0, profiler: Profiler | None = None) -> None:
+                 gop: int | None = None, b_frames: int = 0, reference_frames: int = 2, sigma_reset: int = 0, backend: str = "auto", model: str = "lite",
+                 depth: int = 8, colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0, threads: int = 0,
+                 profiler: Profiler | None = None) -> None:
         self._model: Model = load_model(model)
         self.qp = _choose_qp(self._model, quality, qp)
         if gop is None:
@@ -67,6 +70,8 @@ class Encoder:
         rate = fitted_rate(Fraction(fps).limit_denominator(65535))
         if not 1 <= reference_frames <= MAX_ENTRIES:
             raise ConfigError(f"reference_frames {reference_frames} is not within 1..{MAX_ENTRIES}")
+        if sigma_reset < 0 or sigma_reset and gop == 1:
+            raise ConfigError(f"sigma_reset {sigma_reset} is not 0 or more, 0 with gop 1")
         self._reference_frames = reference_frames
         manifest = self._model.manifest
         self.header = FileHeader(
@@ -77,10 +82,11 @@ class Encoder:
         self._profiler = profiler or Profiler()
         self._coder = FrameCoder(self._model, self._backend, self._profiler)
         self._pictures: PictureBuffer[Reference] = PictureBuffer()
-        self._gop = GopPlanner(gop, self.qp, b_frames)
+        self._gop = GopPlanner(gop, self.qp, b_frames, sigma_reset)
         self._maker = PacketMaker(self.header)
         self._waiting: dict[int, Frame] = {}
         self._count = self._coded = 0
+        self._keyframe_wanted = False
 
     @property
     def backend(self) -> str:
@@ -95,9 +101,14 @@ class Encoder:
         ConfigError if the frame does not fit the encoder's size and depth, or is a colour picture in a gray stream.
         """
         self._waiting[self._count] = self._fitting(frame)
-        plans = self._gop.push(self._count, keyframe)
+        wanted, self._keyframe_wanted = self._keyframe_wanted, False
+        plans = self._gop.push(self._count, keyframe or wanted)
         self._count += 1
         return [self._code(plan) for plan in plans]
+
+    def request_keyframe(self) -> None:
+        """Make the next frame a keyframe: what a receiver that has lost packets asks for. May be called from any thread."""
+        self._keyframe_wanted = True
 
     def flush(self) -> list[Packet]:
         """Packets of frames that are still held back, at the end of the video."""
@@ -112,6 +123,8 @@ class Encoder:
             if plan.type == FrameType.B:
                 nearest, *others = self._pictures.at(plan.past), self._pictures.at(plan.future)
             else:
+                if plan.sigma_reset:
+                    self._pictures.change(Reference.picture_alone)
                 nearest, *others = self._past(pts)
             coded = self._coder.inter(picture, plan.qp, pts, nearest, others, between=plan.type == FrameType.B, wanted=plan.stored)
             references = reference_flags(*(self._pictures.find(slot) for slot in coded.slots), stored=plan.stored)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 from ..bitstream import StreamWriter
 from ..errors import MediaError
-from ..media import Colour, Frame, colour_of, open_sink, open_source
+from ..media import Colour, Frame, Integrity, colour_of, open_sink, open_source
 from ..metrics import bits_per_pixel, kilobits_per_second
 from .encoder import Encoder
 from .prefetch import prefetch
@@ -53,7 +54,8 @@ class EncodeSummary:
 
 @dataclass(frozen=True)
 class DecodeSummary:
-    """What was decoded; `damaged` stretches of the stream were left out (tolerant mode)."""
+    """What was decoded. Tolerant mode: of `frames`, so many are `concealed` and so many `affected` (see `Integrity`), for `damaged`
+    stretches of the stream were passed over."""
 
     frames: int
     seconds: float
@@ -61,6 +63,8 @@ class DecodeSummary:
     height: int
     backend: str
     damaged: int = 0
+    concealed: int = 0
+    affected: int = 0
 
     @property
     def fps(self) -> float:
@@ -122,11 +126,11 @@ def decode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.Path
                 strict: bool = True, crf: int | None = None, progress: Progress | None = None, **options) -> DecodeSummary:
     """Decode a stream ("-": standard input) to y4m, raw planes, H.264 or pictures, by the name of `target` (see `media.open_sink`).
 
-    frames: only the first so many. strict: damage raises and leaves no output, but for pictures of a folder; otherwise damaged frames
-    are left out. crf: quality of .mp4, .mkv and .mov, 0 (lossless) to 51. options: as for `VideoReader`. Raises StreamError and its
+    frames: only the first so many. strict: damage raises and leaves no output, but for pictures of a folder; otherwise lost and damaged
+    frames are concealed. crf: quality of .mp4, .mkv and .mov, 0 (lossless) to 51. options: as for `VideoReader`. Raises StreamError and its
     kinds, MediaError, ConfigError, BackendError, OSError.
     """
-    start = time.perf_counter()
+    start, marks = time.perf_counter(), Counter()
     with ExitStack() as stack:
         video = stack.enter_context(VideoReader(_input(source), strict=strict, **options))
         header = video.header
@@ -138,9 +142,11 @@ def decode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.Path
         # one thread decodes, this one writes: both release the GIL for nearly all of their time
         for frame in prefetch(islice(video, frames)):
             sink.write(frame)
+            marks[frame.integrity] += 1
             if progress:
                 progress(sink.frames, total, 0)
-    return DecodeSummary(sink.frames, time.perf_counter() - start, header.width, header.height, video.backend, len(video.damage))
+    return DecodeSummary(sink.frames, time.perf_counter() - start, header.width, header.height, video.backend, len(video.damage),
+                         marks[Integrity.CONCEALED], marks[Integrity.AFFECTED])
 
 
 def _colour_of_first(frames: Iterable[Frame], height: int, depth: int) -> tuple[Colour, Iterable[Frame]]:

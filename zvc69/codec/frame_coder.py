@@ -62,7 +62,7 @@ class FrameCoder:
             copy = choose_copies(packed, prediction.slots.base, qp)
             section = motion.encode(slot_a.field, copy, slot_a.expected)
         with self._stage("scale"):
-            state = fetch_state(slot_a.reference.state, slot_a.field)
+            state = None if slot_a.reference.state is None else fetch_state(slot_a.reference.state, slot_a.field)
         return self._code(frame, packed, Conditions(qp, state, copy), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted)
 
     def _slot(self, frame: Frame, qp: int, pts: int, reference: Reference) -> Slot:

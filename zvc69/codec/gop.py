@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ..bitstream import FrameType
 from ..config import MAX_QP
 
-KEY_OFFSET = -5
-OFFSETS = (-4, 2, 0, 2)
+KEY_OFFSET = -13
+OFFSETS = (-2, 1, 0, 1)
 """Of P frames without B frames between, by number in the group modulo 4: every fourth is better, and the frames after it live on that."""
 ANCHOR_OFFSET = -4
 LEVEL_OFFSETS = (-1, 2, 4, 5)
@@ -17,7 +17,8 @@ B_FRAMES = (0, 1, 3, 7, 15)
 
 @dataclass(frozen=True, slots=True)
 class FramePlan:
-    """How frame `number`, in order of presentation, is coded. past, future: the frames that a B frame refers to."""
+    """How frame `number`, in order of presentation, is coded. past, future: the frames that a B frame refers to. sigma_reset: this
+    frame and those coded after it take no sigma state from frames before it."""
 
     number: int
     type: FrameType
@@ -26,20 +27,23 @@ class FramePlan:
     stored: bool = True
     past: int | None = None
     future: int | None = None
+    sigma_reset: bool = False
 
 
 class GopPlanner:
     """Plans groups of pictures at base `qp`: a keyframe every `gop` frames (0: the first only), between them P frames, and before
     each of these `b_frames` (0, 1, 3, 7 or 15; fewer where a group ends) B frames in levels, each halfway between two others.
+    Every `sigma_reset`-th P frame of a group (0: none) begins the sigma state anew.
 
     >>> planner = GopPlanner(0, 30, b_frames=3)
     >>> [(plan.number, plan.type.name, plan.layer) for n in range(5) for plan in planner.push(n)]
     [(0, 'I', 0), (4, 'P', 0), (2, 'B', 1), (1, 'B', 2), (3, 'B', 2)]
     """
 
-    def __init__(self, gop: int, qp: int, b_frames: int = 0) -> None:
-        self._length, self._qp, self._between = gop, qp, b_frames
+    def __init__(self, gop: int, qp: int, b_frames: int = 0, sigma_reset: int = 0) -> None:
+        self._length, self._qp, self._between, self._reset = gop, qp, b_frames, sigma_reset
         self._key: int | None = None
+        self._p_frames = 0                   # of this group
         self._anchor = 0                     # the frame coded last that is no B frame
         self._waiting: list[int] = []
 
@@ -53,6 +57,7 @@ class GopPlanner:
         if self._key is None or keyframe or self._length and number - self._key >= self._length:
             plans = self.flush()
             self._key = self._anchor = number
+            self._p_frames = 0
             return plans + [FramePlan(number, FrameType.I, self._clipped(KEY_OFFSET if self.inter else 0))]
         self._waiting.append(number)
         return self.flush() if len(self._waiting) > self._between else []
@@ -63,17 +68,19 @@ class GopPlanner:
             return []
         last, first = self._waiting[-1], self._anchor
         self._waiting, self._anchor = [], last
-        offset = ANCHOR_OFFSET if self._between else OFFSETS[(last - self._key) % 4]
-        return [FramePlan(last, FrameType.P, self._clipped(offset)), *self._halves(first, last, 1)]
+        self._p_frames += 1
+        reset = self._reset > 0 and self._p_frames % self._reset == 0
+        offset = ANCHOR_OFFSET if self._between else OFFSETS[(last - self._key) % len(OFFSETS)]
+        return [FramePlan(last, FrameType.P, self._clipped(offset), sigma_reset=reset), *self.halves(first, last)]
 
-    def _halves(self, first: int, last: int, level: int) -> list[FramePlan]:
-        """B frames between two coded ones."""
+    def halves(self, first: int, last: int, level: int = 1) -> list[FramePlan]:
+        """B frames between two coded ones, in coding order."""
         if last - first < 2:
             return []
         middle = (first + last) // 2
         qp = self._clipped(LEVEL_OFFSETS[min(level, len(LEVEL_OFFSETS)) - 1])
         plan = FramePlan(middle, FrameType.B, qp, level, last - first > 2, first, last)
-        return [plan, *self._halves(first, middle, level + 1), *self._halves(middle, last, level + 1)]
+        return [plan, *self.halves(first, middle, level + 1), *self.halves(middle, last, level + 1)]
 
     def _clipped(self, offset: int) -> int:
         return min(max(self._qp + offset, 0), MAX_QP)

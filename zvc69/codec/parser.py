@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream import FileHeader, FrameType, Packet, Payload
+from ..bitstream import FileHeader, FrameHeader, FrameType, Packet, Payload
 from ..core import motion
 from ..core.motion import MotionField
 from ..core.pack import blocks
 from ..core.pool import Pool
 from ..core.scale import State
-from ..errors import CorruptStreamError, StreamError, UnsupportedVersionError
+from ..errors import CorruptStreamError, MissingReferenceError, StreamError, UnsupportedVersionError
 from ..model import Model
 from .latents import Conditions, Symbols, read_latents, symbols
 from .references import PictureBuffer
@@ -21,19 +21,22 @@ from .temporal import fetch_state
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A frame's payload: symbols, and in P and B frames the fields into the slots (None: blank) and the copied blocks (None: none)."""
+    """A frame's payload: symbols, and in P and B frames the fields into the slots (None: blank), the copied blocks (None: none), and
+    the distance in time from slot A's frame."""
 
     symbols: Symbols
     field: MotionField | None = None
     field_b: MotionField | None = None
     copy: NDArray[np.bool_] | None = None
+    distance: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """What parsing needs of a decoded frame: its state, when it is shown, its field and over which distance that goes."""
+    """What parsing needs of a decoded frame: its state (None: not known), when it is shown, its field and over which distance
+    that goes."""
 
-    state: State
+    state: State | None
     pts: int
     field: MotionField | None = None
     distance: int = 0
@@ -46,30 +49,45 @@ class _Reference:
 class FrameParser:
     """Parses the frames of one stream in coding order, keeping the sigma states that later frames refer to.
 
+    After a frame that is missing, lost or found corrupt, it parses keyframes and what follows them, unless each missing frame is
+    made up for by `conceal` or `forget`: then whatever does not need what is missing.
+
     Arrays come from `pool`, or from one of its own.
     """
 
     def __init__(self, model: Model, header: FileHeader, pool: Pool | None = None) -> None:
         self._model, self._header = model, header
         self._empty = (pool or Pool()).empty
-        self._buffer: PictureBuffer[_Reference] = PictureBuffer()
-        self._whole = False      # nothing that the next frame may depend on is missing
+        self._buffer: PictureBuffer[_Reference | None] = PictureBuffer()
+        self._missing = 1        # frames that the next one may depend on; in the beginning, a keyframe
 
     def parse(self, packet: Packet) -> Parsed:
-        """The packet's frame. Raises CorruptStreamError, also where a frame before it is missing, until the next keyframe;
-        UnsupportedVersionError for a type of frame that is not known yet.
+        """The packet's frame. Raises CorruptStreamError; MissingReferenceError where a frame that it may depend on is missing;
+        UnsupportedVersionError for a type of frame that is not known yet. The frame itself is missing then.
         """
-        if packet.type != FrameType.I and not self._model.manifest.inter:
-            raise UnsupportedVersionError(f"{packet.type.name} frames in a stream of model {self._model.manifest.name}, which has none",
-                                          offset=packet.offset, frame=packet.number)
-        self._whole = packet.keyframe or self._whole and not packet.lost
+        self._missing = 0 if packet.keyframe else self._missing + packet.lost
         try:
-            if packet.type != FrameType.I and not self._whole:
-                raise CorruptStreamError("a frame that it refers to is missing")
+            if packet.type != FrameType.I:
+                if not self._model.manifest.inter:
+                    raise UnsupportedVersionError(f"{packet.type.name} frames in a stream of model {self._model.manifest.name}, which has none")
+                if self._missing:
+                    raise _missing()
             return self._parse(packet)
         except StreamError as error:
-            self._whole = False
+            self._missing += 1
             raise type(error)(error.message, offset=packet.offset, frame=packet.number) from error
+
+    def conceal(self, header: FrameHeader) -> None:
+        """Go on without a frame: the one that `parse` has refused, or one that is lost before the next packet. Its place in the
+        picture buffer is known; frames that need its state are refused."""
+        self._missing -= 1
+        self._buffer.follow(header, _Reference(None, header.pts))
+
+    def forget(self, count: int) -> None:
+        """Go on without `count` frames that are lost before the next packet and of which nothing is known, so that it is not known
+        either which frame any entry of the picture buffer is."""
+        self._missing -= count
+        self._buffer.change(lambda _: None)
 
     def _parse(self, packet: Packet) -> Parsed:
         payload, qp = Payload.unpack(packet.payload, packet.type), packet.header.qp
@@ -80,18 +98,26 @@ class FrameParser:
             if not payload.substreams:
                 raise CorruptStreamError("an I frame without latents")
         else:
-            reference = self._buffer.get(packet.header.slot_a)
+            reference = self._reference(packet.header.slot_a)
+            if reference.state is None and not payload.no_state:
+                raise _missing()
             distance = pts - reference.pts
             field, copy = self._motion(payload, reference, pts)
             state = None if payload.no_state else fetch_state(reference.state, field, self._empty)
             if packet.header.slot_b is not None:
-                field_b = self._motion_b(payload, field.scaled(pts - self._buffer.get(packet.header.slot_b).pts, distance))
+                field_b = self._motion_b(payload, field.scaled(pts - self._reference(packet.header.slot_b).pts, distance))
             elif payload.motion_b is not None:
                 raise CorruptStreamError("motion of slot B, which is blank")
         conditions = Conditions(qp, state, copy)
         z, sigma = read_latents(self._model, width, height, conditions, payload.lanes, payload.substreams, self._empty)
         self._buffer.follow(packet.header, _Reference(sigma.state(), pts, field, distance))
-        return Parsed(symbols(z, sigma, qp), field, field_b, copy)
+        return Parsed(symbols(z, sigma, qp), field, field_b, copy, distance)
+
+    def _reference(self, entry: int) -> _Reference:
+        reference = self._buffer.get(entry)
+        if reference is None:
+            raise _missing()
+        return reference
 
     def _motion(self, payload: Payload, reference: _Reference, pts: int) -> tuple[MotionField, NDArray[np.bool_] | None]:
         h, w = blocks(self._header.width, self._header.height)
@@ -110,3 +136,7 @@ class FrameParser:
         if copy is not None:
             raise CorruptStreamError("a copy map in slot B's motion")
         return field
+
+
+def _missing() -> MissingReferenceError:
+    return MissingReferenceError("a frame that it refers to is missing")

@@ -1,7 +1,8 @@
 """The decoded picture buffer: what later frames may refer to (docs/FORMAT.md, picture buffer)."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from ..bitstream import FrameHeader
@@ -73,6 +74,10 @@ class PictureBuffer(Generic[T]):
     def future(self, pts: int) -> list[Entry[T]]:
         """List 1: entries shown after it, nearest first."""
         return sorted((e for e in self._entries if e.pts > pts), key=lambda e: e.pts)
+
+    def change(self, function: Callable[[T], T]) -> None:
+        """Replace every entry's content by `function` of it."""
+        self._entries = [replace(entry, content=function(entry.content)) for entry in self._entries]
 
     def clear(self) -> None:
         """Forget everything, as before a keyframe."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,11 @@ GAIN_WEIGHT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What the encoder keeps of a coded frame: its decoded planes and sigma state, when it is shown, its QP, and the field it was
-    predicted with (I: None) over which distance in time."""
+    """What the encoder keeps of a coded frame: its decoded planes and sigma state (None: from before a sigma-reset), when it is
+    shown, its QP, and the field it was predicted with (I: None) over which distance in time."""
 
     planes: Planes
-    state: State
+    state: State | None
     pts: int
     qp: int
     field: MotionField | None = None
@@ -36,6 +36,10 @@ class Reference:
     def field_at(self, pts: int) -> MotionField | None:
         """The field, scaled to the distance of a frame shown at `pts`."""
         return None if self.field is None else self.field.scaled(pts - self.pts, self.distance)
+
+    def picture_alone(self) -> Reference:
+        """Without all that parsing a later frame would need: what a sigma-reset leaves of it."""
+        return replace(self, state=None, field=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from ..bitstream import Damage, FileHeader, Packet, StreamReader
 from ..config import MAX_PIXELS
-from ..errors import CorruptStreamError, StreamError
-from ..media import Frame
+from ..errors import CorruptStreamError, MissingReferenceError, StreamError
+from ..media import Frame, Integrity
 from ..profiler import Profiler
 from .decoder import Decoder
 from .reorder import DEPTH as REORDER_DEPTH
@@ -21,7 +21,8 @@ class VideoReader:
     """The frames of a stream in a path, bytes, a file object or a pipe.
 
     Iterating gives frames from the current position on; `len`, `seek` and `[i]` need a source that can seek.
-    strict: damage raises; otherwise damaged frames are left out and listed in `damage`. Further options as for `Decoder`.
+    strict: damage raises; otherwise lost and damaged frames are concealed and marked (`Frame.integrity`), so that there are as many
+    as the stream had, and `damage` lists where the stream is at fault. Further options as for `Decoder`.
 
     Raises OSError, StreamError and its kinds, WrongModelError, BackendError.
 
@@ -38,7 +39,8 @@ class VideoReader:
                  model: str | None = None, threads: int = 0, max_pixels: int = MAX_PIXELS, profiler: Profiler | None = None) -> None:
         self._stream = StreamReader(source, strict=strict)
         try:
-            self._decoder = Decoder(self._stream.header, backend=backend, model=model, threads=threads, max_pixels=max_pixels, profiler=profiler)
+            self._decoder = Decoder(self._stream.header, backend=backend, model=model, threads=threads, max_pixels=max_pixels, conceal=not strict,
+                                    profiler=profiler)
         except BaseException:
             self._stream.close()
             raise
@@ -57,7 +59,7 @@ class VideoReader:
 
     @property
     def damage(self) -> Sequence[Damage]:
-        """What a tolerant reader has left out so far."""
+        """What a tolerant reader has passed over so far, and packets that are not what they should be inside."""
         found = {damage.offset: damage for damage in (*self._stream.damage, *self._unreadable)}   # once, however often it was passed
         return [found[offset] for offset in sorted(found)]
 
@@ -78,7 +80,8 @@ class VideoReader:
     def __iter__(self) -> Iterator[Frame]:
         """Frames to the end: from the one last sought, else from the first; from a pipe, those not read yet."""
         first, self._first = self._first, 0
-        return self._decoder.decode_all(self._packets(first), first=first, on_error=None if self._strict else self._leave_out)
+        return self._decoder.decode_all(self._packets(first), first=first, total=self.header.total_frames,
+                                        on_error=None if self._strict else self._note)
 
     def _packets(self, first: int) -> Iterator[Packet]:
         """Packets from the keyframe at or before number `first` on, each once, also when `[i]` or another iteration moves the
@@ -101,7 +104,9 @@ class VideoReader:
         # Damage may have left no keyframe to seek at; the beginning is always there.
         return self._stream.seek(frame) if frame else self._stream.rewind()
 
-    def _leave_out(self, packet: Packet, error: StreamError) -> None:
+    def _note(self, packet: Packet, error: StreamError) -> None:
+        if isinstance(error, MissingReferenceError):
+            return       # the packet is sound
         self._unreadable.append(Damage(packet.offset, packet.offset + len(packet), error))
 
     def seek(self, frame: int) -> int:
@@ -115,15 +120,16 @@ class VideoReader:
         return keyframe
 
     def __getitem__(self, i: int) -> Frame:
-        """Frame `i`, counted from the end when negative. Raises IndexError, CorruptStreamError if it is damaged."""
+        """Frame `i`, counted from the end when negative. Raises IndexError, CorruptStreamError if it is damaged, also when tolerant."""
         i, n = operator.index(i), len(self)
         if not -n <= i < n:
             raise IndexError(f"frame {i} of a video of {n}")
         number = i % n
         packets = self._up_to(number)
-        if not packets:
+        frame = next(self._decoder.decode_all(packets, first=number), None) if packets else None
+        if frame is None or frame.integrity is Integrity.CONCEALED:
             raise CorruptStreamError("the frame is damaged or missing", frame=number)
-        return next(iter(self._decoder.decode_all(packets, first=number)))
+        return frame
 
     def _up_to(self, number: int) -> list[Packet]:
         """Packets from a keyframe up to frame `number` in order of presentation; none if it does not come."""

@@ -4,11 +4,12 @@ from .atomic import AtomicFile
 from .coded import from_coded
 from .colour import SPACES, Colour
 from .frame import Frame
+from .integrity import Integrity
 from .reader import RawGeometry, Source, open_source
 from .sink import Sink
 from .writer import open_sink
 
 __all__ = [
-    "SPACES", "AtomicFile", "Colour", "Frame", "RawGeometry", "Sink", "Source", "coded_frame", "colour_of", "from_coded", "open_sink",
+    "SPACES", "AtomicFile", "Colour", "Frame", "Integrity", "RawGeometry", "Sink", "Source", "coded_frame", "colour_of", "from_coded", "open_sink",
     "open_source",
 ]

@@ -8,6 +8,7 @@ from ..errors import ConfigError
 from .colour import Colour
 from .convert import upsampled
 from .frame import Frame
+from .integrity import Integrity
 from .layout import plane_shapes
 
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -28,10 +29,10 @@ def to_coded(frame: Frame, colour: Colour) -> Frame:
     return Frame(y, chroma, chroma, frame.depth, frame.pts)
 
 
-def from_coded(planes: Planes, depth: int, colour: Colour, pts: int | None = None) -> Frame:
+def from_coded(planes: Planes, depth: int, colour: Colour, pts: int | None = None, integrity: Integrity = Integrity.WHOLE) -> Frame:
     """The frame of a stream of `colour` whose coded planes are these: the reverse, but for what 4:2:0 does not hold."""
     if colour.space == ColourSpace.GRAY:
-        return Frame(planes[0], depth=depth, pts=pts, colour=colour)
-    if colour.space == ColourSpace.YUV444:
-        return Frame(*upsampled(planes, depth), depth=depth, pts=pts, colour=colour)
-    return Frame(*planes, depth=depth, pts=pts, colour=colour)
+        kept: tuple[np.ndarray | None, ...] = (planes[0], None, None)
+    else:
+        kept = upsampled(planes, depth) if colour.space == ColourSpace.YUV444 else planes
+    return Frame(*kept, depth=depth, pts=pts, colour=colour, integrity=integrity)

@@ -11,6 +11,7 @@ from ..errors import ConfigError
 from . import convert
 from .arrays import as_array
 from .colour import Colour, matrix_code
+from .integrity import Integrity
 from .layout import DEPTHS, array_format, frame_bytes, join, plane_dtype, plane_shapes, split_420
 
 __all__ = ["Frame", "frame_bytes", "plane_dtype", "plane_shapes"]
@@ -25,6 +26,7 @@ class Frame:
     depth   bits per sample: 8, 10 or 12
     pts     presentation time in frame periods (1 / fps), or None
     colour  layout of the planes and what the samples mean: see `Colour`
+    integrity  of a decoded frame: whether it was lost, or predicted from lost ones: see `Integrity`
 
     Samples are limited range ("video levels") unless `colour.full_range`; sources give full range of gray alone. YUV goes
     through unchanged; conversions from and to RGB use the matrix that `colour` states, else BT.601 (libswscale's default).
@@ -48,6 +50,7 @@ class Frame:
     depth: int = 8
     pts: int | None = None
     colour: Colour = Colour()
+    integrity: Integrity = Integrity.WHOLE
 
     def __post_init__(self) -> None:
         if self.depth not in DEPTHS:
@@ -159,7 +162,9 @@ class Frame:
         return self._as(planes, colour)
 
     def _as(self, planes: tuple[np.ndarray, ...], colour: Colour) -> Frame:
-        return self if colour == self.colour else Frame(*planes, depth=self.depth, pts=self.pts, colour=colour)
+        if colour == self.colour:
+            return self
+        return Frame(*planes, depth=self.depth, pts=self.pts, colour=colour, integrity=self.integrity)
 
     def to_ndarray(self, format: str | None = None) -> np.ndarray:
         """The frame as one array, a copy, converted if it is of another kind.
