@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from zvc69 import Encoder, Frame
 from zvc69.codec import scenecut, thumbnail
 from zvc69.codec.scenecut import CutDecision, SceneCutDetector
 from zvc69.codec.thumbnail import Thumbnail, cell_sizes, shrink
@@ -272,3 +273,26 @@ def test_shift_of_the_whole_picture_is_found(shift):
 def test_examples_in_the_documentation_hold(module):
     result = doctest.testmod(module)
     assert result.attempted and not result.failed
+
+
+def keyframes(frames: list[NDArray[np.uint8]], **options) -> list[int]:
+    """Times of the keyframes that the small model's encoder makes of gray pictures."""
+    height, width = frames[0].shape
+    chroma = np.full((height // 2, width // 2), 128, np.uint8)
+    encoder = Encoder(width, height, model="tiny_inter", **options)
+    packets = [packet for frame in frames for packet in encoder.encode(Frame(frame, chroma, chroma))] + encoder.flush()
+    assert sorted(packet.header.pts for packet in packets) == list(range(len(frames)))
+    return [packet.header.pts for packet in packets if packet.keyframe]
+
+
+@pytest.mark.parametrize("b_frames", [0, 3])
+def test_encoder_begins_group_at_scene_cut(b_frames):
+    small = [frame[::2, ::2][:64, :96] for frame in scene(1, 7) + scene(2, 9)]
+    assert keyframes(small, gop=0, b_frames=b_frames) == [0, 7]
+    assert keyframes(small, gop=6, b_frames=b_frames) == [0, 6, 7, 13]
+    assert keyframes(small, gop=0, b_frames=b_frames, scene_cut=False) == [0]
+
+
+def test_scene_cuts_say_nothing_where_all_frames_are_keyframes():
+    small = [frame[::2, ::2][:64, :96] for frame in scene(1, 2) + scene(2, 2)]
+    assert keyframes(small, gop=1) == [0, 1, 2, 3]

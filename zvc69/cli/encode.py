@@ -26,13 +26,14 @@ from .progress import FrameProgress
               help="Pictures that a P frame may be predicted from.")
 @click.option("--sigma-reset", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
               help="Every N-th P frame of a group can be parsed without the frames before it; 0 = none.")
+@click.option("--no-scene-cut", is_flag=True, help="No keyframe where a new scene begins.")
 @click.option("--colour-space", type=click.Choice(("auto", *SPACES)), default="auto", show_default=True,
               help="Colour space to convert frames to and to give them back in; auto is the source's. Coded is 4:2:0.")
 @click.option("--model", default="lite", show_default=True, metavar="NAME", help="Installed model, or a model's folder.")
 @options.backend
 @options.frames
 def encode(source: str, target: str, quality: str | None, qp: int | None, gop: int | None, b_frames: str, reference_frames: int,
-           sigma_reset: int, colour_space: str, model: str, backend: str, frames: int | None) -> None:
+           sigma_reset: int, no_scene_cut: bool, colour_space: str, model: str, backend: str, frames: int | None) -> None:
     """Encode IN to the stream OUT.
 
     IN is a video or still that FFmpeg reads, y4m, or - for standard input; OUT is a path, or - for standard output.
@@ -41,7 +42,7 @@ def encode(source: str, target: str, quality: str | None, qp: int | None, gop: i
         raise click.UsageError("give --quality or --qp, not both")
     with FrameProgress("encoding") as progress:
         summary = encode_file(source, target, quality=quality, qp=qp, gop=gop, b_frames=int(b_frames), reference_frames=reference_frames,
-                              sigma_reset=sigma_reset, model=model, backend=backend, frames=frames,
+                              sigma_reset=sigma_reset, scene_cut=not no_scene_cut, model=model, backend=backend, frames=frames,
                               colour=None if colour_space == "auto" else colour_space, progress=progress)
     for note in summary.notes:
         click.echo(f"zvc69: note: {note}", err=True)

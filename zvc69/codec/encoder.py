@@ -18,6 +18,7 @@ from ..profiler import Profiler
 from .frame_coder import FrameCoder
 from .gop import B_FRAMES, FramePlan, GopPlanner
 from .references import PictureBuffer
+from .scenecut import SceneCutDetector
 from .slots import Reference
 
 DEFAULT_GOP = 60
@@ -35,6 +36,7 @@ class Encoder:
     reference_frames   1..16, pictures that a P frame may be predicted from: the one before, and the best of the others
     sigma_reset     every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can
                     parse again from there on, before the next keyframe comes; 0 = never
+    scene_cut       begin a group of pictures where a new scene begins; nothing to do with gop 1
     backend         "auto", "cpu" (ONNX Runtime) or "openvino"
     model           name of an installed model, or a folder
     depth           bits per sample: 8, 10 or 12
@@ -54,9 +56,9 @@ class Encoder:
     """
 
     def __init__(self, width: int, height: int, fps: Fraction | float = 30, *, quality: Quality | str | None = None, qp: int | None = None,
-                 gop: int | None = None, b_frames: int = 0, reference_frames: int = 2, sigma_reset: int = 0, backend: str = "auto", model: str = "lite",
-                 depth: int = 8, colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0, threads: int = 0,
-                 profiler: Profiler | None = None) -> None:
+                 gop: int | None = None, b_frames: int = 0, reference_frames: int = 2, sigma_reset: int = 0, scene_cut: bool = True,
+                 backend: str = "auto", model: str = "lite", depth: int = 8, colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0,
+                 threads: int = 0, profiler: Profiler | None = None) -> None:
         self._model: Model = load_model(model)
         self.qp = _choose_qp(self._model, quality, qp)
         if gop is None:
@@ -83,6 +85,7 @@ class Encoder:
         self._coder = FrameCoder(self._model, self._backend, self._profiler)
         self._pictures: PictureBuffer[Reference] = PictureBuffer()
         self._gop = GopPlanner(gop, self.qp, b_frames, sigma_reset)
+        self._scenes = SceneCutDetector(width, height, depth) if scene_cut and self._gop.inter else None
         self._maker = PacketMaker(self.header)
         self._waiting: dict[int, Frame] = {}
         self._count = self._coded = 0
@@ -100,9 +103,10 @@ class Encoder:
         yuv420p, (3, height, width) yuv444p, (height, width) gray (uint8 at depth 8, uint16 above). keyframe: make it one. Raises
         ConfigError if the frame does not fit the encoder's size and depth, or is a colour picture in a gray stream.
         """
-        self._waiting[self._count] = self._fitting(frame)
+        picture = self._waiting[self._count] = self._fitting(frame)
         wanted, self._keyframe_wanted = self._keyframe_wanted, False
-        plans = self._gop.push(self._count, keyframe or wanted)
+        cut = self._begins_scene(picture)          # of every frame: it is compared to those after it
+        plans = self._gop.push(self._count, keyframe=cut or keyframe or wanted)
         self._count += 1
         return [self._code(plan) for plan in plans]
 
@@ -113,6 +117,12 @@ class Encoder:
     def flush(self) -> list[Packet]:
         """Packets of frames that are still held back, at the end of the video."""
         return [self._code(plan) for plan in self._gop.flush()]
+
+    def _begins_scene(self, picture: Frame) -> bool:
+        if self._scenes is None:
+            return False
+        with self._profiler.stage("scene_cut"):
+            return self._scenes.push(picture.y, since_key=self._gop.since_key(self._count)).cut
 
     def _code(self, plan: FramePlan) -> Packet:
         picture, pts = self._waiting.pop(plan.number), plan.number

@@ -52,6 +52,10 @@ class GopPlanner:
         """Whether frames refer to others at all."""
         return self._length != 1
 
+    def since_key(self, number: int) -> int:
+        """Frames from the last keyframe to frame `number`; 0 if there was none."""
+        return 0 if self._key is None else number - self._key
+
     def push(self, number: int, keyframe: bool = False) -> list[FramePlan]:
         """Plans, in coding order, of the frames that can be coded now that frame `number` is there; keyframe: it must be one."""
         if self._key is None or keyframe or self._length and number - self._key >= self._length:
