@@ -37,7 +37,7 @@ def pictures(paths: list[Path]) -> dict[str, Frame]:
 def zvc_curve(frame: Frame, qps, model: str, backend: str = "auto") -> list[dict]:
     points = []
     for qp in qps:
-        encoder = Encoder(frame.width, frame.height, qp=qp, depth=frame.depth, model=model, backend=backend)
+        encoder = Encoder(frame.width, frame.height, qp=qp, gop=1, depth=frame.depth, model=model, backend=backend)
         packet, = encoder.encode(frame)
         decoded, = Decoder(encoder.header, model=model, backend=backend).decode(packet)
         points.append(point(frame, len(packet), decoded, qp=qp))

@@ -103,6 +103,8 @@ def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | Bina
     start = time.perf_counter()
     if colour is None:
         colour, frames = _colour_of_first(frames, height, depth)
+    if total == 1 and options.get("gop") is None:
+        options["gop"] = 1      # nothing will refer to a still: it is not to be better than its quality says
     encoder = Encoder(width, height, fps, depth=depth, colour=colour, **options)
     done, qps = 0, 0
     with StreamWriter(_output(target), encoder.header) as writer:
