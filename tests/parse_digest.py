@@ -1,4 +1,4 @@
-"""Digests of everything that the golden streams' bytes say: symbols and sigma indices, without any network.
+"""Digests of everything that the golden streams' bytes say: symbols, sigma indices and motion, without any network.
 
     python -m tests.parse_digest        # JSON; also what tests/test_emulated.py runs on another CPU
 """
@@ -11,39 +11,59 @@ from pathlib import Path
 
 import numpy as np
 
-from zvc69.bitstream import Payload, StreamReader
+from zvc69.bitstream import FrameType, Packet, Payload, StreamReader
 from zvc69.codec.latents import Conditions, read_latents
+from zvc69.codec.parser import FrameParser
 from zvc69.core import cpu
 from zvc69.model import Model
 
 GOLDEN = Path(__file__).parent / "golden"
-MODEL = GOLDEN / "models" / "tiny"
+MODEL, INTER_MODEL = (GOLDEN / "models" / name for name in ("tiny", "tiny_inter"))
+"""Of the streams of format version 1.0, and of later ones."""
 INDEX_CODE = 4   # docs/INTERNALS.md: a state holds 4 * sigma index
 
 
-def streams() -> list[Path]:
-    """Golden streams of every format version."""
-    return sorted(GOLDEN.glob("v*/*.zvc"))
+def streams(version: str = "*") -> list[Path]:
+    """Golden streams of a format version ("1_0"), or of all."""
+    return sorted(GOLDEN.glob(f"v{version}/*.zvc"))
 
 
-def digests(path: Path, model: Model) -> list[dict[str, str]]:
-    """SHA-256 of each frame's z (position by position), r (channel by channel) and sigma indices; little-endian int16, int16, uint8."""
-    found = []
+def model_of(path: Path) -> Model:
+    """The model that a golden stream was coded with."""
+    return Model(MODEL if path.parent.name == "v1_0" else INTER_MODEL)
+
+
+def digests(path: Path) -> list[dict[str, str]]:
+    """SHA-256 of what each frame says, in coding order: z (position by position), r (channel by channel), little-endian int16; of I frames
+    sigma indices (uint8), of others the fields into the slots (y, x, int16) and the copied blocks (uint8), where there are any."""
+    model, found = model_of(path), []
     with StreamReader(path) as reader:
+        parser = FrameParser(model, reader.header)
         for packet in reader:
-            payload = Payload.unpack(packet.payload, packet.type)
-            z, sigma = read_latents(model, reader.header.width, reader.header.height, Conditions(packet.header.qp), payload.lanes, payload.substreams)
-            arrays = {"z": z.astype("<i2"), "r": sigma.residual().astype("<i2"), "index": sigma.state()[1] // INDEX_CODE}
+            parsed = parser.parse(packet)
+            arrays = {"z": parsed.symbols.z.transpose(1, 2, 0).astype("<i2"), "r": parsed.symbols.r.astype("<i2")}
+            if packet.type == FrameType.I:
+                arrays["index"] = _indices(packet, reader.header.width, reader.header.height, model)
+            for name, field in (("field", parsed.field), ("field_b", parsed.field_b)):
+                if field is not None:
+                    arrays[name] = field.vectors.astype("<i2")
+            if parsed.copy is not None:
+                arrays["copy"] = parsed.copy.astype(np.uint8)
             found.append({name: hashlib.sha256(np.ascontiguousarray(a)).hexdigest() for name, a in arrays.items()})
     return found
 
 
+def _indices(packet: Packet, width: int, height: int, model: Model) -> np.ndarray:
+    payload = Payload.unpack(packet.payload, packet.type)
+    _, sigma = read_latents(model, width, height, Conditions(packet.header.qp), payload.lanes, payload.substreams)
+    return sigma.state()[1] // INDEX_CODE
+
+
 def main() -> None:
-    model = Model(MODEL)
     print(json.dumps({
         "isa": cpu.current(),
         "networks": sorted({"onnxruntime", "openvino", "torch"} & set(sys.modules)),
-        "digests": {path.name: digests(path, model) for path in streams()},
+        "digests": {path.name: digests(path) for path in streams()},
     }))
 
 

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from zvc69.model import Model
-
-from .parse_digest import MODEL, digests, streams
+from .parse_digest import digests, streams
 
 QEMU = shutil.which("qemu-x86_64")
 pytestmark = [
@@ -37,5 +35,4 @@ def parsed_under_emulation() -> dict:
 def test_processor_without_avx_reads_the_same_symbols_and_sigma_indices():
     there = parsed_under_emulation()
     assert there["isa"] == "scalar" and there["networks"] == []
-    model = Model(MODEL)
-    assert there["digests"] == {path.name: digests(path, model) for path in streams()}
+    assert there["digests"] == {path.name: digests(path) for path in streams()}

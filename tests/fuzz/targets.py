@@ -126,7 +126,7 @@ def seeds(name: str) -> list[bytes]:
         return [path.read_bytes() for path in streams()]
     if name == "payload":
         found = []
-        for path in streams():
+        for path in streams("1_0"):
             with StreamReader(path) as reader:
                 size = SIZES.index((reader.header.width, reader.header.height))
                 found += [bytes((packet.header.qp, size)) + bytes(packet.payload) for packet in reader]

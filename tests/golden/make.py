@@ -1,8 +1,9 @@
-"""Makes the golden streams of the present format version, once: what is there is never overwritten.
+"""Makes the golden streams of format versions that have none yet, once: what is there is never overwritten.
 
     python -m tests.golden.make
 
-Beside the streams: `digests.json`, what each frame's bytes say (tests/parse_digest.py), and `pictures.npz`, the planes that they
+Models: `tiny` was trained for four minutes; `tiny_inter` is what the fixture of tests/train/test_inter_codec.py exports, the network's start
+with a few weights moved. Beside the streams: `digests.json`, what each frame's bytes say (tests/parse_digest.py), and `pictures.npz`, the planes that they
 decoded to. Streams stay as they are for ever; every later release must read them.
 """
 from __future__ import annotations
@@ -15,21 +16,17 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tests.parse_digest import MODEL, digests
+from tests.parse_digest import GOLDEN, INTER_MODEL, MODEL, digests, model_of
 from zvc69 import Encoder, StreamWriter, VideoReader
-from zvc69.bitstream.header import MAJOR, MINOR, FileHeader
 from zvc69.bitstream.packet import PacketMaker
 from zvc69.codec import latents
 from zvc69.media import Frame
 from zvc69.media.frame import plane_dtype, plane_shapes
-from zvc69.model import load_model
-
-FOLDER = Path(__file__).parent / f"v{MAJOR}_{MINOR}"
 
 
 @dataclass(frozen=True)
-class Golden:
-    """How one stream is made: a qp for each frame, frame headers in the compact form or not."""
+class Stills:
+    """A stream of keyframes: a qp for each, frame headers in the compact form or not."""
 
     width: int
     height: int
@@ -39,57 +36,105 @@ class Golden:
     noise: bool = False
     substream_bytes: int = latents.SUBSTREAM_BYTES
 
+    def picture(self, number: int) -> Frame:
+        """Waves and an edge that move from frame to frame; or noise."""
+        rng, planes = np.random.default_rng(number), []
+        for scale, (rows, columns) in zip((1, 2, 2), plane_shapes(self.width, self.height)):
+            i, j = np.mgrid[:rows, :columns] * scale
+            wave = 118 + 55 * np.sin((j + 3 * number) / 9) * np.cos(i / 13) + 40 * (i + j > 60 + 5 * number) + 6 * rng.standard_normal(i.shape)
+            planes.append(rng.integers(16, 236, i.shape) if self.noise else wave)
+        return _frame(planes, self.depth)
+
+    def write(self, path: Path) -> None:
+        coded = []
+        for number, qp in enumerate(self.qps):
+            encoder = Encoder(self.width, self.height, 25, qp=qp, depth=self.depth, model=str(MODEL))
+            packet, = encoder.encode(self.picture(number))
+            coded.append((replace(packet.header, pts=number, dts=number), bytes(packet.payload)))
+        _write(path, replace(encoder.header, quality=self.qps[0], compact=self.compact), coded)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A stream with P and B frames; `options` of the encoder."""
+
+    width: int
+    height: int
+    depth: int
+    frames: int
+    options: dict
+    compact: bool = True
+    substream_bytes: int = latents.SUBSTREAM_BYTES
+
+    def picture(self, number: int) -> Frame:
+        """Waves that slide, above a band that stands still. In every fifth picture the right half is that of the third before it."""
+        planes = []
+        for scale, (rows, columns) in zip((1, 2, 2), plane_shapes(self.width, self.height)):
+            i, j = np.mgrid[:rows, :columns] * scale
+            time = np.where((j >= self.width // 2) & (number % 5 == 4), number - 3, number)
+            x = j + 3 * time
+            waves = 118 + 45 * np.sin(x / 9) * np.cos(i / 13) + 35 * np.sin(x / 3.7 + i / 5)
+            planes.append(np.where(i < 2 * self.height // 3, waves, 90 + 60 * np.sin(j / 4)))
+        return _frame(planes, self.depth)
+
+    def write(self, path: Path) -> None:
+        encoder = Encoder(self.width, self.height, 25, depth=self.depth, model=str(INTER_MODEL), scene_cut=False, **self.options)
+        packets = [packet for number in range(self.frames) for packet in encoder.encode(self.picture(number))] + encoder.flush()
+        _write(path, replace(encoder.header, compact=self.compact), [(packet.header, bytes(packet.payload)) for packet in packets])
+
 
 STREAMS = {
-    "even_8bit": Golden(96, 64, 8, (33,)),
-    "odd_10bit_full_headers": Golden(65, 47, 10, (12,), compact=False),
-    "smallest_12bit": Golden(16, 16, 12, (0,)),
-    "three_frames": Golden(64, 48, 8, (20, 45, 63)),
-    "three_frames_full_headers": Golden(64, 48, 8, (30, 18, 55), compact=False),
-    "four_substreams": Golden(96, 128, 8, (10,), substream_bytes=1 << 10),
-    "32_lanes": Golden(192, 160, 8, (0,), noise=True),
+    "v1_0": {
+        "even_8bit": Stills(96, 64, 8, (33,)),
+        "odd_10bit_full_headers": Stills(65, 47, 10, (12,), compact=False),
+        "smallest_12bit": Stills(16, 16, 12, (0,)),
+        "three_frames": Stills(64, 48, 8, (20, 45, 63)),
+        "three_frames_full_headers": Stills(64, 48, 8, (30, 18, 55), compact=False),
+        "four_substreams": Stills(96, 128, 8, (10,), substream_bytes=1 << 10),
+        "32_lanes": Stills(192, 160, 8, (0,), noise=True),
+    },
+    "v1_1": {
+        "p_frames": Sequence(96, 64, 8, 8, dict(qp=28, gop=7, reference_frames=6)),
+        "p_resets_12bit_full_headers": Sequence(65, 47, 12, 6, dict(qp=20, gop=0, sigma_reset=2), compact=False),
+        "b_frames_10bit": Sequence(64, 48, 10, 10, dict(qp=24, gop=9, b_frames=3, sigma_reset=2)),
+        "b_frames_substreams": Sequence(96, 128, 8, 5, dict(qp=12, gop=0, b_frames=1), substream_bytes=1 << 8),
+    },
 }
 
 
-def picture(golden: Golden, number: int) -> Frame:
-    """Waves and an edge that move from frame to frame; or noise."""
-    rng, planes = np.random.default_rng(number), []
-    for scale, (rows, columns) in zip((1, 2, 2), plane_shapes(golden.width, golden.height)):
-        i, j = np.mgrid[:rows, :columns] * scale
-        wave = 118 + 55 * np.sin((j + 3 * number) / 9) * np.cos(i / 13) + 40 * (i + j > 60 + 5 * number) + 6 * rng.standard_normal(i.shape)
-        level = rng.integers(16, 236, i.shape) if golden.noise else wave
-        planes.append(np.clip(np.round(level * 2 ** (golden.depth - 8)), 0, 2 ** golden.depth - 1).astype(plane_dtype(golden.depth)))
-    return Frame(*planes, golden.depth)
+def _frame(levels: list[np.ndarray], depth: int) -> Frame:
+    return Frame(*(np.clip(np.round(level * 2 ** (depth - 8)), 0, 2 ** depth - 1).astype(plane_dtype(depth)) for level in levels), depth)
 
 
-def write(path: Path, golden: Golden) -> None:
-    with patch.object(latents, "SUBSTREAM_BYTES", golden.substream_bytes):
-        coded = []
-        for number, qp in enumerate(golden.qps):
-            encoder = Encoder(golden.width, golden.height, 25, qp=qp, depth=golden.depth, model=str(MODEL))
-            packet, = encoder.encode(picture(golden, number))
-            coded.append((replace(packet.header, pts=number, dts=number), bytes(packet.payload)))
-    header: FileHeader = replace(encoder.header, quality=golden.qps[0], compact=golden.compact)
+def _write(path: Path, header, coded: list) -> None:
     maker = PacketMaker(header)
     with StreamWriter(path, header) as writer:
         for frame, payload in coded:
             writer.write_packet(maker.make(frame, payload))
 
 
-def main() -> None:
-    if FOLDER.exists():
-        sys.exit(f"{FOLDER} exists: golden streams are never made again")
-    FOLDER.mkdir()
+def make(folder: Path) -> None:
+    """Streams, digests and pictures of one version."""
+    folder.mkdir()
     said, pictures = {}, {}
-    for name, golden in STREAMS.items():
-        path = FOLDER / f"{name}.zvc"
-        write(path, golden)
-        said[path.name] = digests(path, load_model(str(MODEL)))
-        with VideoReader(path, model=str(MODEL)) as video:
+    for name, golden in STREAMS[folder.name].items():
+        path = folder / f"{name}.zvc"
+        with patch.object(latents, "SUBSTREAM_BYTES", golden.substream_bytes):
+            golden.write(path)
+        said[path.name] = digests(path)
+        with VideoReader(path, model=str(model_of(path).folder)) as video:
             for number, frame in enumerate(video):
                 pictures |= {f"{name}.{number}.{plane}": samples for plane, samples in zip("yuv", frame.planes)}
-    (FOLDER / "digests.json").write_text(json.dumps(said, indent=1) + "\n")
-    np.savez_compressed(FOLDER / "pictures.npz", **pictures)
+    (folder / "digests.json").write_text(json.dumps(said, indent=1) + "\n")
+    np.savez_compressed(folder / "pictures.npz", **pictures)
+
+
+def main() -> None:
+    missing = [folder for folder in (GOLDEN / version for version in STREAMS) if not folder.exists()]
+    if not missing:
+        sys.exit(f"all versions of {', '.join(STREAMS)} exist: golden streams are never made again")
+    for folder in missing:
+        make(folder)
 
 
 if __name__ == "__main__":
