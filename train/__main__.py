@@ -79,9 +79,10 @@ def pack(resume, out) -> None:
 @click.option("--model", type=click.Path(exists=True, path_type=Path), required=True, help="Released model folder; its CARD.md is written.")
 @click.option("--manifest", type=click.Path(exists=True, path_type=Path), multiple=True, help="MANIFEST.tsv of the training data (repeatable).")
 @click.option("--rd", type=click.Path(exists=True, path_type=Path), help="Result of benchmarks.rd_intra.")
-def write_card(model, manifest, rd) -> None:
+@click.option("--log", type=click.Path(exists=True, path_type=Path), multiple=True, help="log.jsonl of a run, for the learning curve (repeatable).")
+def write_card(model, manifest, rd, log) -> None:
     """Write the model card."""
-    (model / "CARD.md").write_text(card(model, list(manifest), rd))
+    (model / "CARD.md").write_text(card(model, list(manifest), rd, log))
 
 
 if __name__ == "__main__":
