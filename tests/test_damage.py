@@ -225,6 +225,16 @@ def test_encoder_answers_a_loss_with_a_keyframe():
     assert "".join(frame.integrity.name[0] for frame in frames) == "WWWCCCWWCCWW"
 
 
+def test_decoder_that_comes_late_asks_for_a_keyframe():
+    encoder = Encoder(64, 64, 25, qp=30, gop=0, model=MODEL, threads=1)
+    decoder = Decoder(encoder.header, conceal=True, keyframe_needed=encoder.request_keyframe, threads=1)
+    packets = [packet for n in range(6) for packet in encoder.encode(picture(n))]
+    assert decoder.decode(bytes(packets[3])) == []
+    packet, = encoder.encode(picture(6))
+    frame, = decoder.decode(bytes(packet))
+    assert packet.keyframe and frame.pts == 6 and frame.integrity is Integrity.WHOLE
+
+
 def test_frames_that_none_refers_to_are_lost_alone_and_no_keyframe_is_asked_for():
     clip, asked = coded(**CLIPS["B with resets"]), []
     leaves = [packet.number for packet in clip.packets if packet.number > 5 and not packet.header.stored]

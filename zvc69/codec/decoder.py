@@ -30,8 +30,9 @@ class Decoder:
     conceal      tolerant: no damage raises; for every frame that is lost (by the counters of packets), corrupt, or refers to what
                  is missing, one is made from the pictures before it. `Frame.integrity` says which are whole. Parsing goes on at
                  the next sigma-reset, if what was lost can be told, and all is whole again from the next keyframe on
-    keyframe_needed   called, with `conceal`, when frames are lost that later ones may refer to: once for each loss, from the thread
-                 that takes the frames. What it is for: `encoder.request_keyframe`, or a message to where the encoder is
+    keyframe_needed   called, with `conceal`, when frames are lost that later ones may refer to: once for each loss, and by `decode`
+                 for every packet before the first keyframe; from the thread that takes the frames. What it is for:
+                 `encoder.request_keyframe`, or a message to where the encoder is
     profiler     takes the times of the stages
 
     Raises WrongModelError, BackendError, StreamError.
@@ -52,6 +53,7 @@ class Decoder:
         self._profiler = profiler or Profiler()
         self._conceal, self._keyframe_needed = conceal, keyframe_needed
         self._chain = self._new_chain()
+        self._joined = False     # a keyframe has come
 
     def _new_chain(self) -> Chain:
         return Chain(self.header, self._model, self._backend, self._profiler, conceal=self._conceal, damaged=self._keyframe_needed)
@@ -73,7 +75,10 @@ class Decoder:
             except StreamError:
                 if not self._conceal:
                     raise
+                if not self._joined and self._keyframe_needed is not None:
+                    self._keyframe_needed()
                 return []
+        self._joined = True
         return [frame for step in self._chain.parse(packet) for frame in self._chain.show(step)]
 
     def parse(self, packet: Packet) -> Parsed:
