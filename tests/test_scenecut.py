@@ -167,6 +167,18 @@ def test_noise_is_no_cut(gain):
     assert cuts(frames[:5] + [luma(frame + rng.normal(0, 10, frame.shape)) for frame in frames[5:]]) == []
 
 
+def test_pure_noise_is_not_cut_again_and_again():
+    rng = np.random.default_rng(0)
+    frames = [luma(rng.normal(40, 12, (48, 64))) for _ in range(30)]
+    made = decisions(frames)
+    assert min(decision.score for decision in made[1:]) > 0.7 and sum(decision.cut for decision in made) <= 1
+
+
+def test_finds_scene_behind_a_single_blank_frame():
+    frames = scene(1, 6) + [np.full((HEIGHT, WIDTH), BLACK, np.uint8)] + scene(2, 6)
+    assert cuts(frames) == [6, 7]
+
+
 def test_overlay_is_no_cut():
     frames, box = scene(12, 12), scene(13, 1)[0]
     for frame in frames[5:9]:

@@ -24,9 +24,12 @@ CERTAIN = 0.8
 """The threshold just after a keyframe, where another one is dear, if it is not higher already."""
 PATIENCE = 8
 """Frames after a keyframe until the threshold is halfway down from `CERTAIN` to what was asked for."""
+RISE = 0.1
+"""By how much a cut's score is above the least of the three frames before: what is ever unlike itself, as water, sparks or a
+noisy sensor in the dark, makes no new scene with every frame."""
 FLASH = 3
 """Frames that something else may be seen between two of one scene and be a flash, no scene of its own."""
-FLOOR = 0.5
+FLOOR = 0.3
 """8-bit levels a cell that any block costs, so that noise in flat areas is no structure that came or went."""
 CAP = 8.0
 """8-bit levels a cell from which a block weighs no more: few blocks of high contrast do not decide alone."""
@@ -86,6 +89,7 @@ class SceneCutDetector:
         self._shape, self._depth, self._threshold = (height, width), depth, threshold
         self._cell = cell_sizes(width, height)
         self._past: deque[Thumbnail] = deque(maxlen=FLASH + 1)
+        self._scores: deque[float] = deque(maxlen=3)
         self._since_key = 0
 
     def push(self, luma: np.ndarray, *, since_key: int | None = None, following: Sequence[np.ndarray] = ()) -> CutDecision:
@@ -97,7 +101,11 @@ class SceneCutDetector:
         """
         now = self._small(luma)
         self._since_key = self._since_key + 1 if since_key is None else since_key
-        decision = self._decide(now, following) if self._past else CutDecision(False, False, 1.0, 0.0, now.activity, 0)
+        if self._past:
+            decision = self._decide(now, following)
+            self._scores.append(decision.score)
+        else:
+            decision = CutDecision(False, False, 1.0, 0.0, now.activity, 0)
         if decision.cut or not self._past:
             self._since_key = 0
         self._past.appendleft(now)
@@ -116,7 +124,8 @@ class SceneCutDetector:
 
     def _limit(self) -> float:
         """The score that makes a cut here."""
-        return self._threshold + max(CERTAIN - self._threshold, 0) * PATIENCE / (PATIENCE + self._since_key)
+        limit = self._threshold + max(CERTAIN - self._threshold, 0) * PATIENCE / (PATIENCE + self._since_key)
+        return max(limit, min(self._scores) + RISE) if self._scores else limit
 
     def _small(self, luma: np.ndarray) -> Thumbnail:
         if luma.shape != self._shape or luma.dtype != plane_dtype(self._depth):
