@@ -6,7 +6,8 @@ import random
 import pytest
 
 from zvc69.bitstream import KEYFRAME, FrameHeader, FrameType, reference_flags
-from zvc69.codec.gop import B_FRAMES, GopPlanner
+from zvc69.codec.gop import GopPlanner
+from zvc69.config import B_FRAMES
 from zvc69.codec.structure import GroupStructure
 
 

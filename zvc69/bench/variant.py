@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import inspect
 import os
 import pkgutil
 import sys
@@ -14,9 +13,11 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .. import bitstream, codec, core, model
+from .. import bitstream, codec, config, core, model
 from ..bitstream import StreamReader, StreamWriter
 from ..codec import Decoder, Encoder
+from ..config import EncoderConfig, options_of
+from ..config.option import option_named
 from ..errors import ConfigError
 from ..media import Frame
 from ..model import load_model
@@ -25,7 +26,7 @@ from .clips import Clip
 from .point import Point, Watch, measured
 
 # Set by the clip and the curve.
-_TAKEN = {"self", "width", "height", "fps", "depth", "total_frames", "colour", "qp", "quality", "profiler"}
+_TAKEN = {"qp", "quality"}
 _LOADING_CALLS = 2   # the graphs of keyframes and of P frames are loaded when first needed
 
 
@@ -41,11 +42,9 @@ class Variant:
     qps: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        signature = inspect.signature(Encoder).parameters
-        known = set(signature) - _TAKEN
-        open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.values())
+        known = set(options_of(EncoderConfig)) - _TAKEN
         for option in self.options:
-            if option in _TAKEN or not (option in known or open_ended):
+            if option not in known:
                 raise ConfigError(f"{self.name}: {option} is not an option of a variant (there are: {', '.join(sorted(known))})")
         if self.missing is None:
             self._encoder(64, 64, 25, qp=self.qps[0])
@@ -123,26 +122,17 @@ def parse_variant(text: str, qps: tuple[int, ...], **defaults: Any) -> Variant:
         key, equals, value = pair.partition("=")
         if not equals:
             raise ConfigError(f"{text}: {pair!r} is not OPTION=VALUE")
-        options[key.strip()] = _value(value.strip())
+        options[key.strip()] = option_named(EncoderConfig, key.strip()).parsed(key.strip(), value)
     if not name.strip():
         raise ConfigError(f"{text!r} does not begin with a name")
     return Variant(name.strip(), options, qps)
-
-
-def _value(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
     """Of the modules that decide what a stream holds: a changed encoder makes its earlier points stale, though its version be the same."""
     digest = hashlib.sha256()
-    for package in (bitstream, codec, core, model):
+    for package in (bitstream, codec, config, core, model):
         names = {module.name for module in pkgutil.iter_modules(package.__path__, package.__name__ + ".") if not module.ispkg}
         # Compiled modules may lie elsewhere than the package in an editable install.
         names |= {name for name in sys.modules if name.startswith(package.__name__ + "._")}

@@ -2,26 +2,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 import av
 from numpy.typing import NDArray
 
 from ..bitstream import KEYFRAME, ColourSpace, FileHeader, FrameHeader, FrameType, Packet, PacketMaker, reference_flags
-from ..bitstream.references import MAX_ENTRIES
-from ..config import MAX_QP, Quality
+from ..config import EncoderConfig, Quality
 from ..errors import ConfigError
 from ..media import Colour, Frame, coded_frame
 from ..media.source import fitted_rate
 from ..model import Backend, Model, create_backend, load_model
 from ..profiler import Profiler
+from .builder import EncoderBuilder
 from .frame_coder import FrameCoder
-from .gop import B_FRAMES, FramePlan, GopPlanner
+from .gop import FramePlan, GopPlanner
 from .references import PictureBuffer
 from .scenecut import SceneCutDetector
 from .slots import Reference
-
-DEFAULT_GOP = 60
 
 
 class Encoder:
@@ -29,67 +29,55 @@ class Encoder:
 
     width, height   16..16384, odd sizes too
     fps             frames a second: int, float or Fraction
-    quality         a `Quality` or its name; or
-    qp              0..63 exactly, higher is smaller (one step is about 6 % of the bits); default Quality.MEDIUM
-    gop             largest distance of keyframes, 0 = the first frame only; default 60, with a model of keyframes alone 1
-    b_frames        B frames before each P frame: 0, 1, 3, 7 or 15; they cost as many frames of delay
-    reference_frames   1..16, pictures that a P frame may be predicted from: the one before, and the best of the others
-    sigma_reset     every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can
-                    parse again from there on, before the next keyframe comes; 0 = never
-    scene_cut       begin a group of pictures where a new scene begins; nothing to do with gop 1
-    backend         "auto", "cpu" (ONNX Runtime) or "openvino"
-    model           name of an installed model, or a folder
+    config          how to code them: an `EncoderConfig`; and
+    options         its fields by name, which go before what `config` says; `Encoder.builder()` is another way to give them
     depth           bits per sample: 8, 10 or 12
     colour          colour space that decoders give frames back in, by name ("yuv420", "yuv444", "rgb", "gray") or with all that
                     a `Colour` states; coded is 4:2:0
     total_frames    stated in the header if known (0 = unknown)
-    threads         of the networks, 0 = all cores
     profiler        takes the times of the stages
 
     Raises ConfigError, ModelError, BackendError.
 
     >>> import numpy as np
-    >>> encoder = Encoder(64, 48, fps=25, qp=40)
+    >>> encoder = Encoder(64, 48, fps=25, preset="fast", qp=40)
     >>> packets = encoder.encode(np.full((48, 64, 3), 90, np.uint8)) + encoder.flush()
     >>> [packet.keyframe for packet in packets]
     [True]
     """
 
-    def __init__(self, width: int, height: int, fps: Fraction | float = 30, *, quality: Quality | str | None = None, qp: int | None = None,
-                 gop: int | None = None, b_frames: int = 0, reference_frames: int = 2, sigma_reset: int = 0, scene_cut: bool = True,
-                 backend: str = "auto", model: str = "lite", depth: int = 8, colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0,
-                 threads: int = 0, profiler: Profiler | None = None) -> None:
-        self._model: Model = load_model(model)
-        self.qp = _choose_qp(self._model, quality, qp)
-        if gop is None:
-            gop = DEFAULT_GOP if self._model.manifest.inter else 1
-        if gop != 1 and not self._model.manifest.inter:
-            raise ConfigError(f"gop {gop}: model {self._model.manifest.name} codes keyframes only, gop must be 1")
-        if b_frames not in B_FRAMES or b_frames and gop == 1:
-            raise ConfigError(f"b_frames {b_frames} is not one of {', '.join(map(str, B_FRAMES))}, 0 with gop 1")
-        if not 0 < fps < math.inf:
-            raise ConfigError(f"fps {fps} is not a positive number")
-        rate = fitted_rate(Fraction(fps).limit_denominator(65535))
-        if not 1 <= reference_frames <= MAX_ENTRIES:
-            raise ConfigError(f"reference_frames {reference_frames} is not within 1..{MAX_ENTRIES}")
-        if sigma_reset < 0 or sigma_reset and gop == 1:
-            raise ConfigError(f"sigma_reset {sigma_reset} is not 0 or more, 0 with gop 1")
-        self._reference_frames = reference_frames
-        manifest = self._model.manifest
-        self.header = FileHeader(
-            width=width, height=height, fps_num=rate.numerator, fps_den=rate.denominator, quality=self.qp, gop=gop, bit_depth=depth,
-            model_hash=manifest.short_hash, latent_channels=manifest.latent_channels, hyper_channels=manifest.hyper_channels,
-            total_frames=total_frames, minor=int(gop != 1), **Colour.of(colour).header_fields())     # P frames came with format 1.1
-        self._backend: Backend = create_backend(backend, self._model, threads)
+    def __init__(self, width: int, height: int, fps: Fraction | float = 30, config: EncoderConfig | None = None, *, depth: int = 8,
+                 colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0, profiler: Profiler | None = None, **options: Any) -> None:
+        config = configured(config, options)
+        self._model: Model = load_model(config.model)
+        self._config = config = config.resolved(inter=self._model.manifest.inter)
+        self.qp = _chosen_qp(self._model, config)
+        self.header = _header(self._model, config, self.qp, width, height, fps, depth, Colour.of(colour), total_frames)
+        self._backend: Backend = create_backend(config.backend, self._model, config.threads)
         self._profiler = profiler or Profiler()
-        self._coder = FrameCoder(self._model, self._backend, self._profiler)
+        self._coder = FrameCoder(self._model, self._backend, self._profiler, config)
         self._pictures: PictureBuffer[Reference] = PictureBuffer()
-        self._gop = GopPlanner(gop, self.qp, b_frames, sigma_reset)
-        self._scenes = SceneCutDetector(width, height, depth) if scene_cut and self._gop.inter else None
+        self._gop = GopPlanner(config.gop, self.qp, config.b_frames, config.sigma_reset)
+        self._scenes = SceneCutDetector(width, height, depth) if config.scene_cut and self._gop.inter else None
         self._maker = PacketMaker(self.header)
         self._waiting: dict[int, Frame] = {}
         self._count = self._coded = 0
         self._keyframe_wanted = False
+
+    @classmethod
+    def builder(cls) -> EncoderBuilder:
+        """The options one by one, then the encoder.
+
+        >>> encoder = Encoder.builder().preset("fast").qp(40).gop(30).build(64, 48, fps=25)
+        >>> encoder.config.preset.value, encoder.header.gop
+        ('fast', 30)
+        """
+        return EncoderBuilder(cls)
+
+    @property
+    def config(self) -> EncoderConfig:
+        """How frames are coded, with what the preset decided."""
+        return self._config
 
     @property
     def backend(self) -> str:
@@ -147,7 +135,7 @@ class Encoder:
     def _past(self, pts: int) -> list[Reference]:
         """What a P frame may refer to: the frame before it, and the best of the older ones."""
         nearest, *older = (entry.content for entry in self._pictures.past(pts))
-        return [nearest, *sorted(older, key=lambda reference: (reference.qp, -reference.pts))[:self._reference_frames - 1]]
+        return [nearest, *sorted(older, key=lambda reference: (reference.qp, -reference.pts))[:self._config.reference_frames - 1]]
 
     def _fitting(self, frame: Frame | av.VideoFrame | NDArray) -> Frame:
         try:
@@ -156,14 +144,25 @@ class Encoder:
             raise ConfigError(error.message, frame=self._count) from None
 
 
-def _choose_qp(model: Model, quality: Quality | str | None, qp: int | None) -> int:
-    if qp is not None:
-        if quality is not None:
-            raise ConfigError("give quality or qp, not both")
-        if not 0 <= qp <= MAX_QP:
-            raise ConfigError(f"qp {qp} is not within 0..{MAX_QP}")
-        return qp
-    try:
-        return model.manifest.quality_qp[Quality(quality or Quality.MEDIUM).value]
-    except ValueError:
-        raise ConfigError(f"quality {quality!r} is not one of {', '.join(q.value for q in Quality)}") from None
+def configured(config: EncoderConfig | None, options: Mapping[str, Any]) -> EncoderConfig:
+    """`config` (None: defaults) with `options` in the place of what it says. Raises ConfigError, TypeError."""
+    if config is None:
+        return EncoderConfig.from_dict(options)
+    if not isinstance(config, EncoderConfig):
+        raise TypeError(f"config is {config!r}, not an EncoderConfig")
+    return config.replaced(**options)
+
+
+def _chosen_qp(model: Model, config: EncoderConfig) -> int:
+    return model.manifest.quality_qp[(config.quality or Quality.MEDIUM).value] if config.qp is None else config.qp
+
+
+def _header(model: Model, config: EncoderConfig, qp: int, width: int, height: int, fps: Fraction | float, depth: int, colour: Colour,
+            total_frames: int) -> FileHeader:
+    if not 0 < fps < math.inf:
+        raise ConfigError(f"fps {fps} is not a positive number")
+    rate, manifest = fitted_rate(Fraction(fps).limit_denominator(65535)), model.manifest
+    return FileHeader(
+        width=width, height=height, fps_num=rate.numerator, fps_den=rate.denominator, quality=qp, gop=config.gop, bit_depth=depth,
+        model_hash=manifest.short_hash, latent_channels=manifest.latent_channels, hyper_channels=manifest.hyper_channels,
+        total_frames=total_frames, minor=int(config.gop != 1), **colour.header_fields())     # P frames came with format 1.1

@@ -9,13 +9,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ..bitstream import StreamWriter
+from ..config import EncoderConfig
 from ..errors import MediaError
 from ..media import Colour, Frame, Integrity, colour_of, open_sink, open_source
 from ..metrics import bits_per_pixel, kilobits_per_second
-from .encoder import Encoder
+from ..profiler import Profiler
+from .encoder import Encoder, configured
 from .prefetch import prefetch
 from .video import VideoReader
 
@@ -72,11 +74,12 @@ class DecodeSummary:
 
 
 def encode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.PathLike[str] | BinaryIO, *, frames: int | None = None,
-                colour: Colour | str | None = None, progress: Progress | None = None, **options) -> EncodeSummary:
+                colour: Colour | str | None = None, progress: Progress | None = None, config: EncoderConfig | None = None,
+                **options: Any) -> EncodeSummary:
     """Encode a video or still that FFmpeg reads, y4m or "-" (standard input) to `target` ("-": standard output).
 
     frames: only the first so many. colour: colour space that frames are converted to and given back in; None = the source's, which
-    must not turn from gray to colours then. options: as for `Encoder`. An output path appears when the stream is whole; after
+    must not turn from gray to colours then. config, options, profiler: as for `Encoder`. An output path appears when the stream is whole; after
     a failure what was coded stays readable beside it under the name `path + ".part"`.
 
     Raises MediaError, ConfigError, ModelError, BackendError, OSError.
@@ -90,12 +93,13 @@ def encode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.Path
             colour = video.colour.in_space(Colour.of(colour).space)
             pictures = (frame.convert(colour.space) for frame in pictures)
         return encode_frames(pictures, target, width=video.width, height=video.height, fps=video.fps, depth=video.depth,
-                             colour=colour, total=total, progress=progress, notes=video.notes, **options)
+                             colour=colour, total=total, progress=progress, notes=video.notes, config=config, **options)
 
 
 def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | BinaryIO, *, width: int, height: int, fps: Fraction | float,
                   depth: int = 8, colour: Colour | str | None = None, total: int | None = None, progress: Progress | None = None,
-                  notes: tuple[str, ...] = (), **options) -> EncodeSummary:
+                  notes: tuple[str, ...] = (), config: EncoderConfig | None = None,
+                  profiler: Profiler | None = None, **options: Any) -> EncodeSummary:
     """Encode frames from any iterable (see `Encoder.encode` for what a frame may be) to a stream; else as `encode_file`.
 
     colour: as for `Encoder`; None = that of the first frame.
@@ -103,9 +107,10 @@ def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | Bina
     start = time.perf_counter()
     if colour is None:
         colour, frames = _colour_of_first(frames, height, depth)
-    if total == 1 and options.get("gop") is None:
-        options["gop"] = 1      # nothing will refer to a still: it is not to be better than its quality says
-    encoder = Encoder(width, height, fps, depth=depth, colour=colour, **options)
+    config = configured(config, options)
+    if total == 1 and config.gop is None:
+        config = config.replaced(gop=1, b_frames=None, sigma_reset=0)      # nothing will refer to a still: it is not to be better than its quality says
+    encoder = Encoder(width, height, fps, config, depth=depth, colour=colour, profiler=profiler)
     done, qps = 0, 0
     with StreamWriter(_output(target), encoder.header) as writer:
         def put(packets) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bitstream import Payload
+from ..config import EncoderConfig
 from ..core import motion
 from ..core.pack import pack, unpack
 from ..core.quantise import quantise
@@ -30,10 +31,11 @@ class Coded:
 
 
 class FrameCoder:
-    """Codes frames with one model on one backend; stages are timed by `profiler`."""
+    """Codes frames with one model on one backend as `config`, resolved, says; stages are timed by `profiler`."""
 
-    def __init__(self, model: Model, backend: Backend, profiler: Profiler) -> None:
+    def __init__(self, model: Model, backend: Backend, profiler: Profiler, config: EncoderConfig) -> None:
         self._model, self._backend, self._stage = model, backend, profiler.stage
+        self._config = config
         self._thresholds = model.integers.thresholds(model.manifest.distortion)
 
     def intra(self, frame: Frame, qp: int, pts: int, *, reference: bool) -> Coded:
@@ -68,7 +70,7 @@ class FrameCoder:
     def _slot(self, frame: Frame, qp: int, pts: int, reference: Reference) -> Slot:
         expected = reference.field_at(pts)
         with self._stage("motion"):
-            field = motion.search(frame.y, reference.planes[0], qp, depth=frame.depth, previous=expected)
+            field = motion.search(frame.y, reference.planes[0], qp, depth=frame.depth, previous=expected, effort=self._config.motion_effort)
         with self._stage("compensate"):
             return Slot(reference, expected, field, field.warp(reference.planes, frame.depth))
 

@@ -12,7 +12,6 @@ OFFSETS = (-2, 1, 0, 1)
 ANCHOR_OFFSET = -4
 LEVEL_OFFSETS = (-1, 2, 4, 5)
 """Of B frames, by level: those that others refer to are better."""
-B_FRAMES = (0, 1, 3, 7, 15)
 
 
 @dataclass(frozen=True, slots=True)

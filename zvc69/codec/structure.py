@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..bitstream import FrameHeader, FrameType, reference_flags
-from .gop import B_FRAMES, FramePlan, GopPlanner
+from ..config import B_FRAMES
+from .gop import FramePlan, GopPlanner
 
 _HALVES = GopPlanner(0, 0).halves       # QPs do not count here
 

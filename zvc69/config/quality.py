@@ -1,4 +1,4 @@
-"""Choices that a user makes."""
+"""Quality by name."""
 from __future__ import annotations
 
 from enum import Enum
@@ -11,9 +11,3 @@ class Quality(str, Enum):
     MEDIUM = "medium"
     HIGH = "high"
     VERY_HIGH = "very-high"
-
-
-MAX_QP = 63
-MAX_PIXELS = 1 << 25
-"""Largest picture that a decoder takes unless told otherwise, 8K: decoding takes about 220 bytes a pixel of memory, and a header of a
-few bytes must not claim tens of gigabytes."""

@@ -1,0 +1,8 @@
+"""Choices that a user makes."""
+from .encoder import EncoderConfig, parse_params
+from .limits import B_FRAMES, MAX_PIXELS, MAX_QP
+from .option import Option, options_of
+from .presets import PRESETS, Preset
+from .quality import Quality
+
+__all__ = ["B_FRAMES", "MAX_PIXELS", "MAX_QP", "PRESETS", "EncoderConfig", "Option", "Preset", "Quality", "options_of", "parse_params"]

@@ -1,0 +1,134 @@
+"""All that decides how frames are coded."""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from typing import Any
+
+from ..bitstream.references import MAX_ENTRIES
+from ..errors import ConfigError
+from .limits import B_FRAMES, MAX_QP
+from .option import choice, documented, flag, option_named, options_of, text, whole, written
+from .presets import PRESETS, Preset
+from .quality import Quality
+
+_NEXT_PAIR = re.compile(r":(?=[A-Za-z][\w-]*=)")
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """How the encoder codes. Options that are None are decided by the preset; what is given overrides it.
+
+    Raises ConfigError for values out of range and options that exclude each other, TypeError for values of another type.
+
+    >>> config = EncoderConfig(preset="slow", qp=30)
+    >>> config.gop is None, config.resolved().gop
+    (True, 60)
+    >>> EncoderConfig.from_params("preset=slow:qp=30") == config == EncoderConfig.from_dict(config.to_dict())
+    True
+    """
+
+    preset: Preset = choice(Preset.MEDIUM, Preset, "How much time the encoder takes for better compression.")
+    quality: Quality | None = choice(None, Quality, "Quality by name, about 0.1, 0.25, 0.5 and 1.0 bits per pixel on photographs; medium unless qp is given.")
+    qp: int | None = whole(None, 0, MAX_QP, "The quantiser itself: higher is smaller, one step is about 6 % of the bits.")
+    gop: int | None = whole(None, 0, None, "Largest distance of keyframes, 0 = the first frame only; 1 with a model of keyframes alone.", by_preset=True)
+    b_frames: int | None = choice(None, B_FRAMES, "B frames before each P frame; they cost as many frames of delay.", by_preset=True)
+    reference_frames: int | None = whole(
+        None, 1, MAX_ENTRIES, "Pictures that a P frame may be predicted from: the one before, and the best of the others.", by_preset=True)
+    motion_effort: int | None = whole(None, 0, 2, "How far and how finely motion is searched.", by_preset=True)
+    sigma_reset: int = whole(
+        0, 0, None, "Every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can parse again from there on; 0 = none.")
+    scene_cut: bool = flag(True, "Keyframes where a new scene begins; fades and flashes are none.")
+    model: str = text("lite", "Installed model, or a model's folder.")
+    backend: str = text("auto", "What runs the networks: cpu (ONNX Runtime) or openvino; auto takes the best one here.")
+    threads: int = whole(0, 0, None, "Threads of the networks, 0 = all cores.")
+
+    def __post_init__(self) -> None:
+        for name, option in options_of(type(self)).items():
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, option.checked(name, value))
+            elif type(self).__dataclass_fields__[name].default is not None:
+                raise TypeError(f"{name} is None")
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.quality is not None and self.qp is not None:
+            raise ConfigError("give quality or qp, not both")
+        if self.gop == 1 and self.b_frames:
+            raise ConfigError(f"b_frames {self.b_frames} with gop 1, which is keyframes alone")
+        if self.gop == 1 and self.sigma_reset:
+            raise ConfigError(f"sigma_reset {self.sigma_reset} with gop 1, which is keyframes alone")
+
+    def replaced(self, **options: Any) -> EncoderConfig:
+        """The same with these options in the place of what it says. Raises ConfigError for unknown names too.
+
+        >>> EncoderConfig(qp=30).replaced(quality="high").qp is None
+        True
+        """
+        for name in options:
+            option_named(type(self), name)
+        for one, other in (("qp", "quality"), ("quality", "qp")):
+            if options.get(one) is not None:
+                options.setdefault(other, None)
+        return replace(self, **options)
+
+    def resolved(self, *, inter: bool = True) -> EncoderConfig:
+        """The same with nothing left to the preset. inter: whether the model has P frames; one that has none codes keyframes alone.
+
+        Raises ConfigError if that was asked of it.
+        """
+        if not inter and self.gop not in (None, 1):
+            raise ConfigError(f"gop {self.gop}: model {self.model} codes keyframes only, gop must be 1")
+        values = dict(PRESETS[self.preset])
+        if not inter or self.gop == 1:
+            values |= dict(gop=1, b_frames=0)
+        return replace(self, **{name: value for name, value in values.items() if getattr(self, name) is None})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every option by name, ready for JSON."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> EncoderConfig:
+        """From options by name, those that are left out by default. Raises ConfigError for unknown names too."""
+        for name in values:
+            option_named(cls, name)
+        return cls(**values)
+
+    def to_params(self) -> str:
+        """What differs from the defaults, as `from_params` reads it."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return ":".join(f"{name}={written(value)}" for name, value in given.items())
+
+    @classmethod
+    def from_params(cls, params: str) -> EncoderConfig:
+        """From "name=value:name=value". Raises ConfigError."""
+        return cls(**parse_params(params))
+
+
+def parse_params(params: str) -> dict[str, Any]:
+    """Options of `EncoderConfig` written "name=value:name=value", "-" as good as "_" in names.
+
+    A colon ends a value where a name and "=" follow it, so that a model's path may hold one.
+
+    >>> parse_params("qp=30:b-frames=3:scene_cut=no")
+    {'qp': 30, 'b_frames': 3, 'scene_cut': False}
+
+    Raises ConfigError.
+    """
+    values: dict[str, Any] = {}
+    for pair in filter(None, _NEXT_PAIR.split(params)):
+        name, equals, value = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise ConfigError(f"{pair!r} is not NAME=VALUE")
+        option = option_named(EncoderConfig, name)
+        if name in values:
+            raise ConfigError(f"{name} is given twice")
+        values[name] = option.parsed(name, value)
+    return values
