@@ -12,7 +12,7 @@ from . import stream_info, system
 
 @click.command()
 @click.argument("source", metavar="[IN]", required=False)
-@click.option("--frames", is_flag=True, help="List every frame: number, type, qp, pts, bytes, offset.")
+@click.option("--frames", is_flag=True, help="List every frame: number, type, layer, qp, pts, bytes, offset.")
 @click.option("--system", "about_system", is_flag=True, help="Say what this installation can do, instead of reading IN.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(source: str | None, frames: bool, about_system: bool, as_json: bool) -> None:

@@ -42,6 +42,7 @@ def describe(source: str, *, frames: bool) -> dict[str, Any]:
             "frame_count": count,
             "seconds": float(count / header.fps),
             "types": {kind.name: n for kind, n in Counter(FrameType[packet["type"]] for packet in packets).items()},
+            "layers": _layers(packets),
             "keyframes": sum(packet["keyframe"] for packet in packets),
             "average_qp": sum(packet["qp"] for packet in packets) / count if count else None,
             "bytes": size,
@@ -61,6 +62,7 @@ def text(figures: dict[str, Any]) -> str:
         ("stream", f"{figures['source']}, format {figures['format']}"),
         ("video", f"{figures['width']}x{figures['height']}, {figures['fps']} fps, {figures['bit_depth']} bits, {figures['colour_space']}"),
         ("frames", f"{figures['frame_count']} ({types}), {figures['keyframes']} keyframes, {figures['seconds']:.2f} s"),
+        ("layers", ", ".join(f"{layer['layer']}: {layer['frames']} frames, {layer['bytes']} bytes" for layer in figures["layers"]) or "none"),
         ("rate", f"{figures['kbps']:.2f} kb/s, {figures['bpp']:.4f} bpp, {figures['bytes']} bytes of frames"),
         ("qp", f"{figures['qp']}" + (f", average {figures['average_qp']:.2f}" if figures["average_qp"] is not None else "")),
         ("gop", str(figures["gop"])),
@@ -70,8 +72,8 @@ def text(figures: dict[str, Any]) -> str:
     rows += [("damage", f"bytes {d['offset']} to {d['end']}: {d['error']}") for d in figures["damage"]]
     lines = [f"{name:<8}{value}" for name, value in rows]
     if "frames" in figures:
-        lines.append(f"{'frame':>8}{'type':>5}{'qp':>4}{'pts':>8}{'bytes':>10}{'offset':>12}")
-        lines += [f"{f['number']:>8}{f['type'] + ('*' if f['keyframe'] else ''):>5}{f['qp']:>4}{f['pts']:>8}{f['bytes']:>10}{f['offset']:>12}"
+        lines.append(f"{'frame':>8}{'type':>5}{'layer':>6}{'qp':>4}{'pts':>8}{'bytes':>10}{'offset':>12}")
+        lines += [f"{f['number']:>8}{f['type'] + ('*' if f['keyframe'] else ''):>5}{f['layer']:>6}{f['qp']:>4}{f['pts']:>8}{f['bytes']:>10}{f['offset']:>12}"
                   for f in figures["frames"]]
         lines.append("* keyframe")
     return "\n".join(lines)
@@ -82,6 +84,15 @@ def _frame(packet: Packet) -> dict[str, Any]:
         "number": packet.number, "type": packet.type.name, "keyframe": packet.keyframe, "qp": packet.header.qp,
         "pts": packet.pts, "dts": packet.dts, "layer": packet.header.layer, "bytes": len(packet), "offset": packet.offset,
     }
+
+
+def _layers(packets: list[dict[str, Any]]) -> list[dict[str, int]]:
+    """What each temporal layer holds."""
+    frames, size = Counter(), Counter()
+    for packet in packets:
+        frames[packet["layer"]] += 1
+        size[packet["layer"]] += packet["bytes"]
+    return [dict(layer=layer, frames=frames[layer], bytes=size[layer]) for layer in sorted(frames)]
 
 
 def _model_name(short_hash: bytes) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from ..bitstream import FileHeader, FrameHeader, FrameType, Packet
+from ..bitstream.limits import MAX_LAYER
 from ..core.pack import unpack
 from ..core.pool import Pool
 from ..media import Colour, Frame, from_coded
@@ -24,22 +25,24 @@ class Chain:
     another thread than the rest.
 
     conceal: what is lost or cannot be parsed is concealed; without it, `parse` raises. damaged: called where that begins.
+    max_layer: frames of higher temporal layers are left out.
     """
 
     def __init__(self, header: FileHeader, model: Model, backend: Backend, profiler: Profiler, *, conceal: bool = False,
-                 damaged: Callable[[], object] | None = None) -> None:
+                 damaged: Callable[[], object] | None = None, max_layer: int = MAX_LAYER) -> None:
         self._header, self._backend, self._profiler, self._damaged = header, backend, profiler, damaged
         self._pool = Pool()      # of this run alone: it goes when the last of its frames has gone
         self._parser = FrameParser(model, header, self._pool)
         self._tolerant = TolerantParser(self._parser, header) if conceal else None
-        self._pictures: PictureBuffer[Picture] = PictureBuffer()
+        self._pictures: PictureBuffer[Picture | None] = PictureBuffer()      # None: left out, which keeps its place
+        self._max_layer = max_layer
         self._concealer = Concealer(header.bit_depth, self._planes)
         self._reorder: Reorder[Frame] = Reorder(_again)
         self._keyframe = (0, 0)      # number and pts of the last one
         self._concealed: tuple[Planes, Frame] | None = None
 
-    def parse_one(self, packet: Packet) -> Parsed:
-        """The packet's own frame. Raises StreamError if it cannot be parsed, also where it would be concealed."""
+    def parse_one(self, packet: Packet) -> Parsed | None:
+        """The packet's own frame; None if it is left out. Raises StreamError if it cannot be parsed, also where it would be concealed."""
         step = self.parse(packet)[-1]
         if step.error is not None:
             raise step.error
@@ -48,8 +51,12 @@ class Chain:
     def parse(self, packet: Packet) -> list[Step]:
         """The packet's frame, behind those that are lost before it."""
         with self._profiler.stage("parse"):
+            skip = self._leaves_out(packet.header)
             if self._tolerant is not None:
-                return self._tolerant.parse(packet)
+                return self._tolerant.parse(packet, skip=skip)
+            if skip:
+                self._parser.skip(packet)
+                return [Step(packet.header, None, None, packet.number)]
             return [Step(packet.header, self._parser.parse(packet), None, packet.number)]
 
     def end(self, total: int) -> list[Step]:
@@ -64,6 +71,9 @@ class Chain:
         if header is None:
             self._reorder.lose(1)
             return []
+        if self._leaves_out(header):
+            self._pictures.follow(header, None)
+            return self._reorder.put(header.pts, None)
         frame = self._conceal(header) if step.parsed is None else self._reconstruct(header, step.parsed)
         out = []
         if header.keyframe:
@@ -79,6 +89,9 @@ class Chain:
         """Those of `frames` whose number in order of presentation is `first` or more."""
         number, pts = self._keyframe
         return (frame for frame in frames if number + frame.pts - pts >= first)
+
+    def _leaves_out(self, header: FrameHeader) -> bool:
+        return header.layer > self._max_layer and not header.keyframe
 
     def _reconstruct(self, frame: FrameHeader, parsed: Parsed) -> Frame:
         header, symbols, prediction, integrity = self._header, parsed.symbols, None, Integrity.WHOLE

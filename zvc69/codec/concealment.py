@@ -35,9 +35,10 @@ class Concealer:
         """The motion of a frame that was decoded; None: it had none, so that what came before has ended with it."""
         self._motion = None if field is None or not distance else (field, distance)
 
-    def picture(self, buffer: PictureBuffer[Picture], pts: int) -> Planes:
-        """What is shown at `pts` instead of a lost frame: planes of the buffer if nothing moves, and gray where it is empty."""
-        entries = buffer.recent()
+    def picture(self, buffer: PictureBuffer[Picture | None], pts: int) -> Planes:
+        """What is shown at `pts` instead of a lost frame: planes of the buffer (None: of a frame that was left out) if nothing moves,
+        and gray where it is empty."""
+        entries = [entry for entry in buffer.recent() if entry.content is not None]
         if not entries:
             return self._gray()
 

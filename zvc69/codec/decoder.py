@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..bitstream import FileHeader, Packet, PacketParser
+from ..bitstream.limits import MAX_LAYER
 from ..config import MAX_PIXELS
-from ..errors import StreamError, WrongModelError
+from ..errors import ConfigError, StreamError, WrongModelError
 from ..media import Frame
 from ..model import Backend, Model, create_backend, model_for_hash
 from ..profiler import Profiler
@@ -30,20 +31,24 @@ class Decoder:
     conceal      tolerant: no damage raises; for every frame that is lost (by the counters of packets), corrupt, or refers to what
                  is missing, one is made from the pictures before it. `Frame.integrity` says which are whole. Parsing goes on at
                  the next sigma-reset, if what was lost can be told, and all is whole again from the next keyframe on
+    max_layer    frames of higher temporal layers are neither decoded nor given: of a stream with B frames every second one or fewer.
+                 0..7; their packets must come all the same, since places in the picture buffer count them
     keyframe_needed   called, with `conceal`, when frames are lost that later ones may refer to: once for each loss, and by `decode`
                  for every packet before the first keyframe; from the thread that takes the frames. What it is for:
                  `encoder.request_keyframe`, or a message to where the encoder is
     profiler     takes the times of the stages
 
-    Raises WrongModelError, BackendError, StreamError.
+    Raises WrongModelError, BackendError, StreamError, ConfigError.
     """
 
     def __init__(self, header: FileHeader | bytes, *, backend: str = "auto", model: str | None = None, threads: int = 0,
                  max_pixels: int = MAX_PIXELS, conceal: bool = False, keyframe_needed: Callable[[], object] | None = None,
-                 profiler: Profiler | None = None) -> None:
+                 max_layer: int = MAX_LAYER, profiler: Profiler | None = None) -> None:
         self.header = header if isinstance(header, FileHeader) else FileHeader.unpack(header)
         if self.header.width * self.header.height > max_pixels:
             raise StreamError(f"pictures of {self.header.width}x{self.header.height} are larger than max_pixels = {max_pixels}")
+        if not 0 <= max_layer <= MAX_LAYER:
+            raise ConfigError(f"max_layer {max_layer} is not within 0..{MAX_LAYER}")
         self._model: Model = model_for_hash(self.header.model_hash, model)
         manifest = self._model.manifest
         if (manifest.latent_channels, manifest.hyper_channels) != (self.header.latent_channels, self.header.hyper_channels):
@@ -52,11 +57,13 @@ class Decoder:
         self._packets = PacketParser(self.header)
         self._profiler = profiler or Profiler()
         self._conceal, self._keyframe_needed = conceal, keyframe_needed
+        self._max_layer = max_layer
         self._chain = self._new_chain()
         self._joined = False     # a keyframe has come
 
     def _new_chain(self) -> Chain:
-        return Chain(self.header, self._model, self._backend, self._profiler, conceal=self._conceal, damaged=self._keyframe_needed)
+        return Chain(self.header, self._model, self._backend, self._profiler, conceal=self._conceal, damaged=self._keyframe_needed,
+                     max_layer=self._max_layer)
 
     @property
     def backend(self) -> str:
@@ -81,8 +88,8 @@ class Decoder:
         self._joined = True
         return [frame for step in self._chain.parse(packet) for frame in self._chain.show(step)]
 
-    def parse(self, packet: Packet) -> Parsed:
-        """A packet's symbols and motion, in coding order like `decode`, without running the networks.
+    def parse(self, packet: Packet) -> Parsed | None:
+        """A packet's symbols and motion, in coding order like `decode`, without running the networks; None if it is above `max_layer`.
 
         Raises CorruptStreamError for what cannot be parsed, with `conceal` too: then only if that frame itself would be concealed.
         """

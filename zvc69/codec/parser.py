@@ -83,6 +83,11 @@ class FrameParser:
         self._missing -= 1
         self._buffer.follow(header, _Reference(None, header.pts))
 
+    def skip(self, packet: Packet) -> None:
+        """Go on without a frame to which none that will be parsed refers."""
+        self._missing += packet.lost
+        self._buffer.follow(packet.header, None)
+
     def forget(self, count: int) -> None:
         """Go on without `count` frames that are lost before the next packet and of which nothing is known, so that it is not known
         either which frame any entry of the picture buffer is."""

@@ -15,7 +15,7 @@ class Step:
     """A frame in coding order, as far as it is known.
 
     header  the frame's; of a lost frame the one that it must have had, None if that is not known
-    parsed  None: the frame is to be concealed
+    parsed  None: the frame is to be concealed, or is not wanted
     error   why it could not be parsed; None of lost frames
     number  in coding order
     damage  something was lost here that later frames may need, or this is the first that cannot be parsed since it needs it
@@ -41,13 +41,16 @@ class TolerantParser:
         self._next = 0           # number of the frame that comes next
         self._told = False       # of damage since the last keyframe
 
-    def parse(self, packet: Packet) -> list[Step]:
-        """The lost frames before `packet`, and its own."""
+    def parse(self, packet: Packet, *, skip: bool = False) -> list[Step]:
+        """The lost frames before `packet`, and its own; skip: which is not wanted."""
         steps = self._lost(packet.lost, packet.header, packet.number - packet.lost)
         self._next = packet.number + 1
         parsed = error = None
         try:
-            parsed = self._parser.parse(packet)
+            if skip:
+                self._parser.skip(packet)
+            else:
+                parsed = self._parser.parse(packet)
         except StreamError as caught:
             error = caught
             self._parser.conceal(packet.header)

@@ -28,7 +28,7 @@ class Reorder(Generic[T]):
     """
 
     def __init__(self, repeat: Callable[[T, int], T] | None = None) -> None:
-        self._waiting: list[tuple[int, int, T]] = []
+        self._waiting: list[tuple[int, int, T | None]] = []
         self._next, self._count = 0, 0
         self._repeat = repeat
         self._lost = 0                   # frames that will not come, at times that are not known
@@ -43,8 +43,8 @@ class Reorder(Generic[T]):
         self._next = pts
         return out
 
-    def put(self, pts: int, content: T) -> list[T]:
-        """What leaves now that the frame of `pts` is here."""
+    def put(self, pts: int, content: T | None) -> list[T]:
+        """What leaves now that the frame of `pts` is here; None: nothing is to be shown at that time."""
         self._count += 1
         heappush(self._waiting, (pts, self._count, content))
         out: list[T] = []
@@ -73,12 +73,15 @@ class Reorder(Generic[T]):
     def _first(self) -> list[T]:
         """The first of those that wait leaves, behind lost frames."""
         pts, _, content = heappop(self._waiting)
+        out: list[T] = []
         if self._shown:
             out = self._made_up(pts, *self._shown)
-        else:
+        elif content is not None:
             self._next = max(pts - self._lost, 0)
             out, self._lost = self._made_up(pts, content), 0
         self._next = max(self._next, pts + 1)
+        if content is None:
+            return out
         self._shown = content,
         return [*out, content]
 

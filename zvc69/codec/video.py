@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from ..bitstream import Damage, FileHeader, Packet, StreamReader
+from ..bitstream.limits import MAX_LAYER
 from ..config import MAX_PIXELS
 from ..errors import CorruptStreamError, MissingReferenceError, StreamError
 from ..media import Frame, Integrity
@@ -22,9 +23,11 @@ class VideoReader:
 
     Iterating gives frames from the current position on; `len`, `seek` and `[i]` need a source that can seek.
     strict: damage raises; otherwise lost and damaged frames are concealed and marked (`Frame.integrity`), so that there are as many
-    as the stream had, and `damage` lists where the stream is at fault. Further options as for `Decoder`.
+    as the stream had, and `damage` lists where the stream is at fault.
+    max_layer: frames of higher temporal layers, 0..7, are left out; the others keep their times. `len`, `seek` and `[i]` count them.
+    Further options as for `Decoder`.
 
-    Raises OSError, StreamError and its kinds, WrongModelError, BackendError.
+    Raises OSError, StreamError and its kinds, WrongModelError, BackendError, ConfigError.
 
     >>> import io, numpy as np, zvc69
     >>> file = io.BytesIO()
@@ -36,15 +39,15 @@ class VideoReader:
     """
 
     def __init__(self, source: str | os.PathLike[str] | bytes | BinaryIO, *, strict: bool = True, backend: str = "auto",
-                 model: str | None = None, threads: int = 0, max_pixels: int = MAX_PIXELS, profiler: Profiler | None = None) -> None:
+                 model: str | None = None, threads: int = 0, max_pixels: int = MAX_PIXELS, max_layer: int = MAX_LAYER, profiler: Profiler | None = None) -> None:
         self._stream = StreamReader(source, strict=strict)
         try:
             self._decoder = Decoder(self._stream.header, backend=backend, model=model, threads=threads, max_pixels=max_pixels, conceal=not strict,
-                                    profiler=profiler)
+                                    max_layer=max_layer, profiler=profiler)
         except BaseException:
             self._stream.close()
             raise
-        self._strict, self._first = strict, 0
+        self._strict, self._first, self._max_layer = strict, 0, max_layer
         self._unreadable: list[Damage] = []
 
     @property
@@ -120,12 +123,15 @@ class VideoReader:
         return keyframe
 
     def __getitem__(self, i: int) -> Frame:
-        """Frame `i`, counted from the end when negative. Raises IndexError, CorruptStreamError if it is damaged, also when tolerant."""
+        """Frame `i`, counted from the end when negative. Raises IndexError, also for a frame above `max_layer`; CorruptStreamError if
+        it is damaged, also when tolerant."""
         i, n = operator.index(i), len(self)
         if not -n <= i < n:
             raise IndexError(f"frame {i} of a video of {n}")
         number = i % n
         packets = self._up_to(number)
+        if packets and (layer := packets[-1].header.layer) > self._max_layer and not packets[-1].keyframe:
+            raise IndexError(f"frame {number} is of layer {layer}, above {self._max_layer}")
         frame = next(self._decoder.decode_all(packets, first=number), None) if packets else None
         if frame is None or frame.integrity is Integrity.CONCEALED:
             raise CorruptStreamError("the frame is damaged or missing", frame=number)
