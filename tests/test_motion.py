@@ -136,12 +136,27 @@ def test_previous_fields_and_efforts():
         assert len(motion.encode(again, previous=field)) <= len(motion.encode(field)) + 20
 
 
+def test_candidates_find_what_the_search_alone_does_not():
+    """A small thing that moved farther than any window, on ground that did not move."""
+    rng = np.random.default_rng(8)
+    reference_y = moving_planes(rng, 512, 128)[1]
+    current_y = reference_y.copy()
+    current_y[32:64, 64:96] = reference_y[48:80, 384:416]
+    candidates = np.zeros((16, 64, 2), np.int16)
+    candidates[4:8, 8:12] = 4 * 320, 4 * 16
+    alone, shown = (motion.search(current_y, reference_y, 30, depth=8, candidates=tried) for tried in (None, candidates))
+    assert (shown.vectors[4:8, 8:12] == (4 * 320, 4 * 16)).all() and not (alone.vectors[4:8, 8:12] == (4 * 320, 4 * 16)).any()
+    far = np.full_like(candidates, 32767)
+    assert motion.search(current_y, reference_y, 30, depth=8, candidates=far) == alone
+
+
 def test_search_rejects_what_does_not_fit():
     y = np.zeros((32, 32), np.uint8)
     good = MotionField.zero(4, 4)
     for arguments, options in (((y, y[:-1], 30), {}), ((y, y, 64), {}), ((y, y, -1), {}), ((y, y, 30), {"effort": 3}),
                                ((y, y, 30), {"depth": 10}), ((y, y, 30), {"depth": 9}), ((y[0], y[0], 30), {}),
-                               ((y, y, 30), {"previous": MotionField.zero(8, 4)})):
+                               ((y, y, 30), {"previous": MotionField.zero(8, 4)}), ((y, y, 30), {"candidates": np.zeros((4, 8, 2), np.int16)}),
+                               ((y, y, 30), {"candidates": np.zeros((4, 4, 2), np.int32)})):
         with pytest.raises(ValueError):
             motion.search(*arguments, **{"depth": 8, **options})
     for call in (lambda: motion.encode(good, np.ones((2, 1), bool)), lambda: motion.encode(good, np.ones((1, 1), np.uint8)),

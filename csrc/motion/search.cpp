@@ -67,8 +67,9 @@ private:
             return improve(dx, dy, sads_.sad[2](current_.at(x, y), current_.stride(), reference_.at(x + dx, y + dy), reference_.stride()));
         };
         consider(0, 0);
-        if (job_.previous) {
-            const Vector v = job_.previous[(4 * i + 2) * 4 * columns_ + 4 * j + 2];
+        for (const Vector* field : {job_.previous, job_.candidates}) {
+            if (!field) continue;
+            const Vector v = field[(4 * i + 2) * 4 * columns_ + 4 * j + 2];
             consider((v.x + 8) >> 4, (v.y + 8) >> 4);
         }
         if (j > 0) consider(vectors_[i * columns_ + j - 1].x, vectors_[i * columns_ + j - 1].y);
@@ -125,6 +126,8 @@ private:
               rate_(all.grid_, all.job_.previous, all.w_, i, j, level) {
             for (int n = 0; n < rate_.candidates().count; ++n) consider(rate_.candidates().vector[n]);
             consider(rate_.predicted());
+            const int half = kBlocksOf[level] / 2;
+            if (all.job_.candidates) consider(all.job_.candidates[(i + half) * all.w_ + j + half]);
             consider({});  // always within reach: every block has a vector
         }
 

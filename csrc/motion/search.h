@@ -12,6 +12,7 @@ namespace zvc {
 struct SearchJob {
     LumaPlane current, reference;  // of one size and depth
     const Vector* previous;        // field of the frame before, (h, w), or null
+    const Vector* candidates;      // vectors to try beside those that the search comes upon, (h, w), or null
     int lambda;                    // SAD of 8-bit samples per bit, in 1/16; at most 2^12
     int effort;                    // 0..2
     Vector* vectors;               // (h, w): padded size / 8

@@ -66,12 +66,12 @@ def row_sums(rng, level):
 def same_fields(rng, level):
     for width, height, depth, effort in ((16, 16, 8, 1), (97, 65, 8, 2), (160, 96, 10, 1), (200, 120, 12, 0)):
         current_y, reference_y = moving_planes(rng, width, height, depth)
-        previous = random_field(rng, *pack.blocks(width, height))
-        for before in (None, previous):
-            got = motion.search(current_y, reference_y, 25, depth=depth, previous=before, effort=effort)
+        previous, candidates = (random_field(rng, *pack.blocks(width, height), largest) for largest in (60, 2047))
+        for before, tried in ((None, None), (previous, None), (previous, candidates.vectors)):
+            got = motion.search(current_y, reference_y, 25, depth=depth, previous=before, candidates=tried, effort=effort)
             motion.MotionField(got.vectors, got.splits)  # checks itself
             with cpu.force("scalar"):
-                want = motion.search(current_y, reference_y, 25, depth=depth, previous=before, effort=effort)
+                want = motion.search(current_y, reference_y, 25, depth=depth, previous=before, candidates=tried, effort=effort)
             compare(f"vectors of {width}x{height}", got.vectors, want.vectors)
             compare(f"splits of {width}x{height}", got.splits, want.splits)
 

@@ -30,6 +30,7 @@ cdef extern from "motion/search.h" namespace "zvc" nogil:
     cdef cppclass SearchJob:
         LumaPlane current, reference
         const Vector* previous
+        const Vector* candidates
         int effort
         Vector* vectors
         uint8_t* splits
@@ -72,15 +73,17 @@ cdef LumaPlane plane(const uint8_t[:, ::1] rows, int bytes):
 
 
 def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] reference, int depth, int rate, int effort,
-           const int16_t[:, :, ::1] previous, int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits):
+           const int16_t[:, :, ::1] previous, const int16_t[:, :, ::1] candidates, int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits):
     """`current` and `reference`: bytes of the samples; `rate` is the job's lambda."""
     cdef SearchJob job
     job.current = plane(current, 1 + (depth > 8))
     job.reference = plane(reference, 1 + (depth > 8))
     job.current.depth = job.reference.depth = depth
-    job.previous = NULL
+    job.previous = job.candidates = NULL
     if previous is not None:
         job.previous = <const Vector*>&previous[0, 0, 0]
+    if candidates is not None:
+        job.candidates = <const Vector*>&candidates[0, 0, 0]
     job.lambda_, job.effort = rate, effort
     job.vectors, job.splits = <Vector*>&vectors[0, 0, 0], &splits[0, 0]
     with nogil:

@@ -133,11 +133,12 @@ class MotionField:
 
 
 def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: int, previous: MotionField | None = None,
-           effort: int = 1) -> MotionField:
+           candidates: NDArray[np.int16] | None = None, effort: int = 1) -> MotionField:
     """Field that predicts the luma plane `current_y` from `reference_y` at the least SAD + 0.45 step(qp) bits.
 
     Both planes are (height, width), uint8 at `depth` 8, uint16 at 10 and 12; `qp` is 0..63. `previous` is the field
-    of the frame before, a source of candidates (give the same one to `encode`). `effort` 0 is the fastest, 2 the most
+    of the frame before, a source of candidates (give the same one to `encode`). `candidates` are further ones, of any origin: (h, w, 2) int16, a quarter-pel vector of
+    every 8x8 block; those beyond 2047 or the picture's surroundings are passed over. `effort` 0 is the fastest, 2 the most
     thorough. The result is the same at every instruction set.
 
     Method: vectors of 32x32 blocks at 1/4 size, then per block candidates of neighbours, the previous field and the
@@ -155,10 +156,12 @@ def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: in
         if plane.ndim != 2 or 0 in plane.shape or plane.dtype != dtype or plane.shape != current_y.shape:
             raise ValueError(f"{name} must be a {dtype} plane as large as the other, not {plane.dtype} of {plane.shape}")
     h, w = blocks(current_y.shape[1], current_y.shape[0])
+    if candidates is not None and (candidates.dtype != np.int16 or candidates.shape != (h, w, 2)):
+        raise ValueError(f"candidates must be int16 of shape {(h, w, 2)}, not {candidates.dtype} of shape {candidates.shape}")
     vectors, splits = np.empty((h, w, 2), np.int16), np.empty((h // 4, w // 4), np.uint8)
     step = 2 * 2 ** (qp / 10.5)
     _motion.search(cpu.level(), _bytes(current_y), _bytes(reference_y), depth, round(16 * RATE_WEIGHT * step), effort,
-                   _previous(previous, h, w), vectors, splits)
+                   _previous(previous, h, w), None if candidates is None else np.ascontiguousarray(candidates), vectors, splits)
     return MotionField._valid(vectors, splits)
 
 
