@@ -27,11 +27,16 @@ def save_network(path: Path, config: ModelConfig, state: dict[str, torch.Tensor]
     os.replace(part, path)
 
 
+def save_weights(out: Path, config: ModelConfig, state: dict[str, torch.Tensor], progress: dict) -> None:
+    """A small file to go on from elsewhere: fp16 weights, model name and history."""
+    about = json.dumps(dict(model=config.name, progress=progress)).encode()
+    np.savez_compressed(out, **{k: v.half().numpy() for k, v in state.items()}, **{ABOUT: np.frombuffer(about, np.uint8)})
+
+
 def pack_weights(checkpoint: Path, out: Path) -> None:
-    """A checkpoint as a small file to go on from elsewhere: fp16 weights, model name and history."""
+    """A checkpoint as such a file."""
     data = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    about = json.dumps(dict(model=data["model"], progress=data["progress"])).encode()
-    np.savez_compressed(out, **{k: v.half().numpy() for k, v in data["average"].items()}, **{ABOUT: np.frombuffer(about, np.uint8)})
+    save_weights(out, MODELS[data["model"]], data["average"], data["progress"])
 
 
 def load_network(path: Path) -> tuple[Network, dict]:

@@ -1,7 +1,7 @@
 """Sizes of the released networks. One structure; `lite` and `main` differ in width and depth alone."""
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 CHANNELS = 96        # latent channels at 1/8: packed 4:2:0 (64 luma, 16 U, 16 V)
 HYPER = 48           # hyper latent channels at 1/32
@@ -29,6 +29,7 @@ class ModelConfig:
     synthesis: int
     mean: int        # width of the mean networks
     sigma: int       # width of a sigma step
+    conditional: bool = True     # False: frames with references are coded as classical codecs do, the network sees the difference alone
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -37,4 +38,6 @@ class ModelConfig:
 LITE = ModelConfig("lite", width=128, context=2, analysis=2, synthesis=3, mean=96, sigma=64)
 MAIN = ModelConfig("main", width=288, context=3, analysis=3, synthesis=6, mean=192, sigma=96)
 TINY = ModelConfig("tiny", width=16, context=1, analysis=1, synthesis=1, mean=16, sigma=8)  # for tests
-MODELS = {m.name: m for m in (LITE, MAIN, TINY)}
+RESIDUAL = replace(LITE, name="residual", conditional=False)     # to measure what conditional coding gains
+TINY_RESIDUAL = replace(TINY, name="tiny_residual", conditional=False)
+MODELS = {m.name: m for m in (LITE, MAIN, TINY, RESIDUAL, TINY_RESIDUAL)}

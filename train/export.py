@@ -79,6 +79,8 @@ def integer_arrays(network: Network, counts: Counts) -> dict[str, np.ndarray]:
 
 def write_model(network: Network, counts: Counts, folder: Path, *, quality_qp: dict[str, int], training: dict, inter: bool = False) -> None:
     """Write the released folder, with graphs of P and B frames if `inter`. The manifest comes last: without it there is no model."""
+    if inter and not network.config.conditional:
+        raise ValueError("the codec has no graphs of frames whose difference alone is coded")
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {}
     for graph, slots in product((analysis_graph, refine_graph, decode_graph, synthesis_graph), (False, True) if inter else (False,)):

@@ -148,7 +148,11 @@ class Network(nn.Module):
         sigma network; half_sigma: in it too (no longer exact).
         """
         n, _, h, w = picture.shape
-        x = self.transform(picture)
+        base = torch.lerp(slot_a, slot_b, blend) if blend and slot_b is not None else slot_a
+        difference = base is not None and not self.config.conditional
+        if difference:
+            slot_a = slot_b = None
+        x = self.transform(picture - base + 128 if difference else picture)
         keep = keep_z = None
         if copy is not None:
             keep_z = 1 - copy.float()
@@ -203,8 +207,9 @@ class Network(nn.Module):
             bits = bits * keep
         with torch.autocast(picture.device.type, dtype=torch.bfloat16, enabled=half):
             out = self.synthesise(y_hat, a, ctx, qp)
+        if difference:
+            out = out + base - 128
         if copy is not None:
-            base = torch.lerp(slot_a, slot_b, blend) if blend else slot_a
             out = out * keep + base * (1 - keep)
         return Output(out, bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)),
                       torch.cat([magnitude_code(r), index_code(index)], 1).detach(), r, index, z_hat)
