@@ -1,6 +1,7 @@
 """One frame to its payload: networks, rounding, entropy coding; and the reconstruction that later frames refer to."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from ..media import Frame
 from ..model import Backend, Model
 from ..profiler import Profiler
 from .copying import choose_copies
+from .estimation import MotionEstimator
 from .latents import STEPS, Conditions, LatentOrder, begin_sigma, code_latents
 from .slots import Reference, Slot, best_second, nearest_or_best
 from .temporal import Prediction, copy_blocks, fetch_state, predict
@@ -35,8 +37,9 @@ class FrameCoder:
 
     def __init__(self, model: Model, backend: Backend, profiler: Profiler, config: EncoderConfig) -> None:
         self._model, self._backend, self._stage = model, backend, profiler.stage
-        self._config = config
-        self._thresholds = model.integers.thresholds(model.manifest.distortion)
+        self._estimator = MotionEstimator(config)
+        # Plain rounding is what rate-distortion rounding becomes when bits do not count.
+        self._thresholds = model.integers.thresholds(math.inf if config.rounding == "plain" else model.manifest.distortion)
 
     def intra(self, frame: Frame, qp: int, pts: int, *, reference: bool) -> Coded:
         """A frame without references; `reference`: later frames will refer to it."""
@@ -70,7 +73,7 @@ class FrameCoder:
     def _slot(self, frame: Frame, qp: int, pts: int, reference: Reference) -> Slot:
         expected = reference.field_at(pts)
         with self._stage("motion"):
-            field = motion.search(frame.y, reference.planes[0], qp, depth=frame.depth, previous=expected, effort=self._config.motion_effort)
+            field = self._estimator.field(frame, reference, qp, expected)
         with self._stage("compensate"):
             return Slot(reference, expected, field, field.warp(reference.planes, frame.depth))
 

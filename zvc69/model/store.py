@@ -30,7 +30,7 @@ class Model:
         return read_file(self.folder, self.manifest, f"{name}.onnx")
 
 
-def _folders() -> Iterator[Path]:
+def model_folders() -> Iterator[Path]:
     """Folders that hold model folders, in order of preference."""
     for entry in os.environ.get("ZVC69_MODELS", "").split(os.pathsep):
         if entry:
@@ -43,7 +43,7 @@ def _folders() -> Iterator[Path]:
 def installed_models() -> list[Model]:
     """All models that can be loaded by name, each name once."""
     found: dict[str, Model] = {}
-    for folder in _folders():
+    for folder in model_folders():
         for path in sorted(folder.glob(f"*/{FILE}")):
             model = Model(path.parent)
             found.setdefault(model.manifest.name, model)
@@ -55,7 +55,7 @@ def load_model(name: str = "lite") -> Model:
     """The model called `name`, or in the folder `name`. Raises ModelError when there is none."""
     if os.path.sep in name or Path(name, FILE).is_file():
         return Model(Path(name))
-    for folder in _folders():
+    for folder in model_folders():
         if (folder / name / FILE).is_file():
             return Model(folder / name)
     names = ", ".join(m.manifest.name for m in installed_models()) or "none"
