@@ -10,6 +10,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from . import kernels
 from .config import KNOTS, MAX_INDEX
 
 MAX_WEIGHT = 64      # vpmaddubsw: 2 * 255 * 64 < 2^15
@@ -96,10 +97,22 @@ class IntegerLayer(nn.Module):
 
     def forward(self, x: torch.Tensor, bias: torch.Tensor | None = None, columns=None) -> torch.Tensor:
         """`bias`: (N, C) integers / 2^shift already in output codes replaces the layer's own."""
+        if kernels.usable(x, self.weight.shape[0]):
+            return self._fused(x, bias, columns)
         acc, scale = self.accumulate(x, columns)
         if bias is None:
             bias = self.integer_bias(self.bias, scale)[None] / scale
         return self.activate(acc.float() + bias[:, :, None, None])
+
+    def _fused(self, x, bias, columns) -> torch.Tensor:
+        w, scale = self.quantised()
+        if bias is None:
+            bias = self.integer_bias(self.bias, scale) / scale
+        if self.spatial:
+            return kernels.CodeDepthwise.apply(x, w, bias, self.high)
+        w = w.flatten(1) if columns is None else w.flatten(1)[:, columns]
+        exact = not torch.is_autocast_enabled(x.device.type)
+        return kernels.CodePointwise.apply(x, w, bias.expand(x.shape[0], -1), self.high, self.high == MAX_INDEX, exact)
 
     def knot_bias(self, qp: torch.Tensor, extra: torch.Tensor | None = None) -> torch.Tensor:
         """(N, C) bias at integer `qp` in output codes, interpolated in integers as the codec does; `extra` (C) is added."""

@@ -7,6 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from . import kernels
 from .config import CHANNELS, KNOTS, MAX_QP, STEPS
 
 
@@ -75,8 +76,21 @@ def conv1(inputs: int, outputs: int, zero: bool = False) -> nn.Conv2d:
     return m
 
 
-def depthwise(c: int, k: int = 3, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(c, c, k, stride, (k - 1) // 2 if stride == 1 else 1, groups=c)
+def fused(x: torch.Tensor, *channels: int) -> bool:
+    """Whether compiled kernels compute layers of so many channels: under bf16 autocast, on a CPU."""
+    return torch.is_autocast_enabled(x.device.type) and kernels.usable(x, *channels)
+
+
+class Depthwise(nn.Conv2d):
+    """Depthwise convolution: 3x3, or 4x4 of stride 2."""
+
+    def __init__(self, c: int, k: int = 3, stride: int = 1):
+        super().__init__(c, c, k, stride, 1, groups=c)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if fused(x, x.shape[1]):
+            return kernels.Depthwise.apply(x, self.weight, self.bias, self.stride[0])
+        return super().forward(x)
 
 
 class Block(nn.Module):
@@ -84,13 +98,16 @@ class Block(nn.Module):
 
     def __init__(self, c: int):
         super().__init__()
-        self.inp, self.spatial, self.out = conv1(c, c), depthwise(c), conv1(c, c)
+        self.inp, self.spatial, self.out = conv1(c, c), Depthwise(c), conv1(c, c)
         self.gate, self.mix = conv1(c, 2 * c), conv1(c, c)
         with torch.no_grad():
             self.out.weight.mul_(0.1)
             self.mix.weight.mul_(0.1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if fused(x, x.shape[1]):
+            layers = self.inp, self.spatial, self.out, self.gate, self.mix
+            return kernels.FusedBlock.apply(x, *(p for layer in layers for p in (layer.weight, layer.bias)))
         x = x + self.out(self.spatial(F.leaky_relu(self.inp(x), 0.1)))
         u, v = self.gate(x).chunk(2, 1)
         return x + self.mix(u * F.hardsigmoid(v * 1.5))   # hardsigmoid(x) = clip(x / 6 + 1/2, 0, 1)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from .config import CHANNELS, HYPER, KNOTS, LEVELS, STEPS, ModelConfig
 from .integer import RoundSTE
-from .layers import Block, at_qp, blocks, conv1, depthwise, packed_dct, step_size
+from .layers import Block, Depthwise, at_qp, blocks, conv1, packed_dct, step_size
 from .rate import gaussian_bits, rd_round
 from .sigma import SigmaNetwork, index_code, magnitude_code
 
@@ -73,9 +73,9 @@ class Network(nn.Module):
         self.blank = nn.Parameter(torch.zeros(c))                    # context when both slots are blank
         self.context_in, self.context = conv1(192, c), blocks(c, config.context)
         self.analysis_in, self.analysis, self.analysis_out = conv1(192 + c, c), blocks(c, config.analysis), conv1(c, CHANNELS, True)
-        self.hyper_in, self.hyper_down1, self.hyper_mix1 = conv1(CHANNELS + c, 64), depthwise(64, 4, 2), conv1(64, 96)
-        self.hyper_down2, self.hyper_out = depthwise(96, 4, 2), conv1(96, HYPER)
-        self.hyper_mean = nn.Sequential(conv1(HYPER, 96), nn.LeakyReLU(0.1), depthwise(96), conv1(96, 16 * 48))
+        self.hyper_in, self.hyper_down1, self.hyper_mix1 = conv1(CHANNELS + c, 64), Depthwise(64, 4, 2), conv1(64, 96)
+        self.hyper_down2, self.hyper_out = Depthwise(96, 4, 2), conv1(96, HYPER)
+        self.hyper_mean = nn.Sequential(conv1(HYPER, 96), nn.LeakyReLU(0.1), Depthwise(96), conv1(96, 16 * 48))
         m = config.mean
         self.mean1_in, self.mean1, self.mean1_out = conv1(48 + c, m), Block(m), conv1(m, CHANNELS, True)
         self.mean2_in, self.mean2, self.mean2_out = conv1(48 + CHANNELS + c, m), Block(m), conv1(m, CHANNELS, True)
@@ -158,6 +158,7 @@ class Network(nn.Module):
             keep_z = 1 - copy.float()
             keep = keep_z.repeat_interleave(4, 2).repeat_interleave(4, 3)
         z_index = self.sigma.z_indices(state, qp) if state is not None else None
+        state = state if state is None else state.to(torch.bfloat16)     # codes below 256: exact
         with torch.autocast(picture.device.type, dtype=torch.bfloat16, enabled=half):
             a, ctx = self.slots(slot_a, slot_b, blend)
             y = self.analyse(x, a, ctx, qp)
@@ -212,4 +213,4 @@ class Network(nn.Module):
         if copy is not None:
             out = out * keep + base * (1 - keep)
         return Output(out, bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)),
-                      torch.cat([magnitude_code(r), index_code(index)], 1).detach(), r, index, z_hat)
+                      torch.cat([magnitude_code(r.detach()), index_code(index.detach())], 1), r, index, z_hat)

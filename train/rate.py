@@ -5,6 +5,7 @@ import math
 
 import torch
 
+from . import kernels
 from .config import DISTORTION, MAX_INDEX, ROUNDING, SIGMA_MIN, SIGMA_RATIO
 from .layers import step_size
 
@@ -14,6 +15,8 @@ FLOOR = 2e-5      # escape: about 16 bits
 
 def gaussian_bits(r: torch.Tensor, index: torch.Tensor | None, log_sigma: torch.Tensor | None = None) -> torch.Tensor:
     """-log2 of a zero-mean Gaussian's mass on [r - 1/2, r + 1/2]; sigma by index, or by `log_sigma` where index is None."""
+    if index is not None and r.shape == index.shape and r.numel() % kernels.LANES == 0 and kernels.usable(r):
+        return kernels.GaussianBits.apply(r, index, LOG_MIN, LOG_STEP, FLOOR)
     ls = LOG_MIN + LOG_STEP * index if index is not None else log_sigma
     scale = torch.exp(-ls) * math.sqrt(0.5)
     a = r.abs().float()

@@ -5,6 +5,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from . import kernels
 from .config import CHANNELS, HYPER, KNOTS, MAX_INDEX, SIGMA_MIN, SIGMA_RATIO, STEPS, ModelConfig
 from .integer import GRID, INDEX_GRID, IntegerLayer, RoundSTE
 from .layers import frequency, step_masks
@@ -17,6 +18,8 @@ OUT_GRID = 8.0       # sigma index per real unit of a step's output
 
 def magnitude_code(r: torch.Tensor) -> torch.Tensor:
     """uint8 code of |r|: round(32 ln(1 + min(|r|, 15)))."""
+    if kernels.usable(r, r.shape[1]):
+        return kernels.MagnitudeCode.apply(r)
     return RoundSTE.apply(GRID * torch.log1p(r.abs().clamp(max=15)))
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import torch
 
+from . import kernels
 from .layers import pack, unpack
 
 QUARTERS_PER_BLOCK = 32      # quarter-pels in an 8x8 block's side
@@ -33,6 +34,13 @@ def warp_plane(plane: torch.Tensor, field: torch.Tensor, block: int, denominator
 
 def warp_packed(picture: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
     """Packed picture (N, 96, h, w) compensated by one quarter-pel vector (N, 2, h, w) per 8x8 block."""
+    if kernels.usable(picture):
+        return kernels.Warp.apply(picture, field)
+    return warp_planes(picture, field)
+
+
+def warp_planes(picture: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
+    """The plain form of `warp_packed`."""
     y, u, v = unpack(picture)
     return pack(warp_plane(y, field, 8, 4), warp_plane(u, field, 4, 8), warp_plane(v, field, 4, 8))
 

@@ -1,0 +1,115 @@
+"""The trainer's compiled kernels against PyTorch's own operators: values and gradients."""
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from train import kernels  # noqa: E402
+from train.config import LITE, SIGMA_MIN, SIGMA_RATIO  # noqa: E402
+from train.integer import IntegerLayer  # noqa: E402
+from train.layers import Block, Depthwise  # noqa: E402
+from train.network import Network  # noqa: E402
+from train.rate import gaussian_bits, lagrangian  # noqa: E402
+from train.sigma import magnitude_code  # noqa: E402
+from train.warp import warp_packed, warp_planes  # noqa: E402
+
+pytestmark = pytest.mark.skipif(kernels.library() is None, reason="no C++ compiler")
+HALF = 2.0 ** -8      # relative rounding of bf16
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def plain(monkeypatch):
+    monkeypatch.setattr(kernels, "usable", lambda *_: False)
+
+
+def gradients(function, inputs, parameters, half):
+    """Value and gradients of a weighted sum of `function(*inputs)`; the same weights each time."""
+    inputs = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in inputs]
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        y = function(*inputs)
+    weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
+    wanted = [x for x in inputs if x.requires_grad] + list(parameters)
+    return y.detach().float(), torch.autograd.grad((y.float() * weights).sum(), wanted)
+
+
+def close(a, b, tolerance):
+    """Whether the difference's norm is below `tolerance` of the norm."""
+    return (a - b).norm() <= tolerance * b.norm() + 1e-6
+
+
+@pytest.mark.parametrize("module, inputs", [(Block(32), 32), (Depthwise(48), 48), (Depthwise(32, 4, 2), 32)])
+@pytest.mark.parametrize("size", [(8, 8), (4, 12), (2, 2)])
+def test_layers_are_as_close_to_float32_as_bf16_is(module, inputs, size, monkeypatch):
+    x = torch.randn(3, inputs, *size)
+    for p in module.parameters():
+        p.data.add_(0.1 * torch.randn_like(p))
+    fused = gradients(module, [x], module.parameters(), half=True)
+    plain(monkeypatch)
+    half, exact = (gradients(module, [x], module.parameters(), half=how) for how in (True, False))
+    assert close(fused[0], exact[0], 2 * HALF)
+    assert all((a - c).norm() <= 1.3 * (b - c).norm() + HALF * c.norm() for a, b, c in zip(fused[1], half[1], exact[1]))
+
+
+@pytest.mark.parametrize("spatial, high", [(False, 255), (True, 255), (False, 63)])
+def test_codes_of_the_integer_network_are_exact(spatial, high, monkeypatch):
+    layer = IntegerLayer(48, 48, spatial=spatial, high=high, grid_out=8.0 if high == 63 else 32.0)
+    layer.bias.data.uniform_(-2, 4)
+    x = torch.randint(0, 256, (2, 48, 8, 12)).float()
+    fused = gradients(layer, [x], layer.parameters(), half=False)
+    plain(monkeypatch)
+    reference = gradients(layer, [x], layer.parameters(), half=False)
+    assert torch.equal(fused[0], reference[0]) and len(reference[0].unique()) > 20
+    assert all(close(a, b, 2 * HALF) for a, b in zip(fused[1], reference[1]))
+
+
+def test_bits_and_their_gradients(monkeypatch):
+    index = torch.randint(0, 64, (2, 16, 8, 8)).float()
+    sigma = SIGMA_MIN * SIGMA_RATIO ** (index / 63)
+    r = torch.randn_like(sigma) * sigma * 1.5
+    fused = gradients(gaussian_bits, [r, index], (), half=False)
+    plain(monkeypatch)
+    reference = gradients(gaussian_bits, [r, index], (), half=False)
+    assert torch.allclose(fused[0], reference[0], rtol=1e-4, atol=1e-4)
+    assert all(close(a, b, 1e-3) for a, b in zip(fused[1], reference[1]))
+
+
+def test_magnitude_codes_are_exact(monkeypatch):
+    r = torch.randint(-20, 21, (2, 16, 8, 8)).float()
+    fused = gradients(magnitude_code, [r], (), half=False)
+    plain(monkeypatch)
+    reference = gradients(magnitude_code, [r], (), half=False)
+    assert torch.equal(fused[0], reference[0])
+    assert close(fused[1][0], reference[1][0], HALF)
+
+
+def test_warp_and_its_gradient():
+    picture = torch.rand(2, 96, 6, 5) * 255
+    field = torch.randint(-150, 150, (2, 2, 6, 5)).float()
+    fused = gradients(lambda p: warp_packed(p, field), [picture], (), half=False)
+    reference = gradients(lambda p: warp_planes(p, field), [picture], (), half=False)
+    assert torch.allclose(fused[0], reference[0], atol=1e-3)
+    assert close(fused[1][0], reference[1][0], 1e-5)
+
+
+def test_network_with_kernels_is_as_good_as_bf16(monkeypatch):
+    network = Network(LITE)
+    for p in network.parameters():
+        p.data.add_(0.02 * torch.randn_like(p))
+    picture = (torch.rand(2, 96, 8, 8) * 40 + 100).contiguous(memory_format=torch.channels_last)
+    a, b = picture + torch.randn_like(picture) * 5, picture + torch.randn_like(picture) * 5
+    state, qp = torch.randint(0, 80, (2, 192, 8, 8)).float(), torch.tensor([20, 45])
+
+    def step(**how):
+        torch.manual_seed(2)
+        network.zero_grad(set_to_none=True)
+        out = network(picture, qp, a, b, state, rate="noise", **how)
+        lagrangian(out, picture, qp)[0].mean().backward()
+        return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+
+    fused = step(half=True, half_sigma=True)
+    plain(monkeypatch)
+    half, exact = step(half=True, half_sigma=True), step(half=False)
+    assert (fused - exact).norm() < 1.2 * (half - exact).norm() + 1e-3 * exact.norm()
