@@ -88,6 +88,7 @@ class IntegerLayer(nn.Module):
     def accumulate(self, x: torch.Tensor, columns: slice | torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Convolution without bias in output codes, and 2^shift; `columns`: the inputs given, others being zero."""
         w, scale = self.quantised()
+        x = x.float()      # codes of compiled layers are bf16
         if self.spatial:
             return F.conv2d(x, w, padding=1, groups=w.shape[0]), scale
         return F.conv2d(x, w if columns is None else w[:, columns]), scale

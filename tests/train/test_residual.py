@@ -9,14 +9,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from click.testing import CliRunner  # noqa: E402
+from test_train import clips, randomised, smooth_picture  # noqa: E402, F401
 
 from train import residual  # noqa: E402
 from train.config import TINY, TINY_RESIDUAL  # noqa: E402
 from train.network import Network  # noqa: E402
 from train.steps import PHASES  # noqa: E402
 from train.trainer import Trainer  # noqa: E402
-
-from test_train import clips, randomised, smooth_picture  # noqa: E402, F401
 
 HOW = dict(rate="coded", rd=True, skip_below=6, half=False)
 QP = torch.tensor([25])

@@ -22,7 +22,7 @@ from train.trainer import Trainer  # noqa: E402
 QUALITY = {"low": 50, "medium": 41, "high": 33, "very-high": 23}
 
 
-def smooth_picture(n: int, size: int, seed: int = 0) -> "torch.Tensor":
+def smooth_picture(n: int, size: int, seed: int = 0) -> torch.Tensor:
     """(n, 96, size/8, size/8): blurred noise, with the statistics of nothing but with structure to code."""
     g = torch.Generator().manual_seed(seed)
     noise = torch.randn(n, 3, size // 16, size // 16, generator=g) * 40 + 120
