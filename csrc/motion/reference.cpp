@@ -36,16 +36,17 @@ SearchPlane::SearchPlane(const LumaPlane& source, int border)
     extend(source.width, source.height);
 }
 
-SearchPlane SearchPlane::quarter(int border) const {
-    SearchPlane small(width_ / 4, height_ / 4, border);
+SearchPlane SearchPlane::smaller(int factor, int border) const {
+    SearchPlane small(width_ / factor, height_ / factor, border);
+    const int shift = factor == 2 ? 2 : 4, half = 1 << (shift - 1);
     for (int y = 0; y < small.height_; ++y) {
-        const std::uint8_t* rows = at(0, 4 * y);
+        const std::uint8_t* rows = at(0, factor * y);
         std::uint8_t* out = small.at(0, y);
         for (int x = 0; x < small.width_; ++x) {
-            int sum = 8;
-            for (int m = 0; m < 4; ++m)
-                for (int n = 0; n < 4; ++n) sum += rows[m * stride_ + 4 * x + n];
-            out[x] = static_cast<std::uint8_t>(sum >> 4);
+            int sum = half;
+            for (int m = 0; m < factor; ++m)
+                for (int n = 0; n < factor; ++n) sum += rows[m * stride_ + factor * x + n];
+            out[x] = static_cast<std::uint8_t>(sum >> shift);
         }
     }
     small.extend(small.width_, small.height_);

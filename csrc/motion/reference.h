@@ -1,4 +1,4 @@
-// Luma planes as the motion search sees them: 8 bits, extended, the reference at all quarter-pel phases and at 1/4 size.
+// Luma planes as the motion search sees them: 8 bits, extended, the reference at all quarter-pel phases, at 1/2 and 1/4 size.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ struct LumaPlane {
 // Samples behind the last row that kernels may load, and not use.
 constexpr std::size_t kPlaneSlack = 16;
 
-// 8-bit samples with a border of repeated edges; `width` and `height` are multiples of 32, or a quarter of that.
+// 8-bit samples with a border of repeated edges; `width` and `height` are multiples of 32, or a half or quarter of that.
 class SearchPlane {
 public:
     SearchPlane(int width, int height, int border);
@@ -29,8 +29,8 @@ public:
     SearchPlane(const LumaPlane& source, int border);
     SearchPlane(SearchPlane&&) = default;  // a copy's origin would be the first one's
 
-    // Means of 4x4 samples.
-    SearchPlane quarter(int border) const;
+    // Means of factor x factor samples: 2 or 4.
+    SearchPlane smaller(int factor, int border) const;
 
     const std::uint8_t* at(int x, int y) const { return origin_ + y * stride_ + x; }
     std::uint8_t* at(int x, int y) { return origin_ + y * stride_ + x; }

@@ -35,7 +35,7 @@ constexpr Vector kSquare[] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}, {-1, -1}, {1, -1
 class CoarseSearch {
 public:
     CoarseSearch(const SadKernels& sads, const SearchPlane& current, const SearchPlane& reference, const SearchJob& job)
-        : sads_(sads), current_(current.quarter(0)), reference_(reference.quarter(kCoarseBorder)), job_(job),
+        : sads_(sads), current_(current.smaller(4, 0)), reference_(reference.smaller(4, kCoarseBorder)), job_(job),
           effort_(kEfforts[job.effort]), columns_(current.width() / 32),
           vectors_(static_cast<std::size_t>(columns_) * (current.height() / 32)) {
         for (int i = 0; i < current.height() / 32; ++i)
@@ -101,11 +101,90 @@ private:
     std::vector<Vector> vectors_;
 };
 
+// Vectors of 16x16 blocks at 1/2 size, in samples there: what moves on its own within a 32x32, too far for the steps at full size.
+class MiddleSearch {
+public:
+    MiddleSearch(const SadKernels& sads, const SearchPlane& current, const SearchPlane& reference, const SearchJob& job, const CoarseSearch& coarse)
+        : sads_(sads), current_(current.smaller(2, 0)), reference_(reference.smaller(2, kBorder + 2 * kWindow)), job_(job), coarse_(coarse),
+          rows_(current.height() / 16), columns_(current.width() / 16), vectors_(static_cast<std::size_t>(columns_) * rows_) {
+        for (int i = 0; i < rows_; ++i)
+            for (int j = 0; j < columns_; ++j) vectors_[i * columns_ + j] = search(i, j);
+    }
+
+    // In quarter pixels.
+    Vector at(int i, int j) const {
+        const Vector v = vectors_[i * columns_ + j];
+        return {static_cast<std::int16_t>(v.x * 8), static_cast<std::int16_t>(v.y * 8)};
+    }
+
+private:
+    Vector search(int i, int j) const {
+        const int x = 8 * j, y = 8 * i;
+        Found best;
+        const auto reaches = [&](int dx, int dy) {
+            return x + dx >= -kBorder && y + dy >= -kBorder && x + dx + 8 <= reference_.width() + kBorder &&
+                   y + dy + 8 <= reference_.height() + kBorder && std::max(std::abs(dx), std::abs(dy)) <= kFarthest;
+        };
+        const auto improve = [&](int dx, int dy, Cost sad) {
+            const auto steps = static_cast<unsigned>(std::abs(dx) + std::abs(dy));
+            const Cost cost = 256 * 4 * sad + static_cast<Cost>(job_.lambda) * 16 * 2 * std::bit_width(steps);
+            if (cost >= best.cost) return false;
+            best = {{static_cast<std::int16_t>(dx), static_cast<std::int16_t>(dy)}, cost};
+            return true;
+        };
+        const auto consider = [&](int dx, int dy) {
+            return reaches(dx, dy) && improve(dx, dy, sads_.sad[2](current_.at(x, y), current_.stride(), reference_.at(x + dx, y + dy), reference_.stride()));
+        };
+        const auto rough = [&](int m, int n) {
+            if (m < 0 || n < 0 || m >= rows_ / 2 || n >= columns_ / 2) return;
+            const Vector v = coarse_.at(m, n);
+            consider(v.x / 8, v.y / 8);
+        };
+        const int m = i / 2, n = j / 2;
+        rough(m, n);
+        rough(m, n + ((j & 1) ? 1 : -1));
+        rough(m + ((i & 1) ? 1 : -1), n);
+        if (j > 0) consider(vectors_[i * columns_ + j - 1].x, vectors_[i * columns_ + j - 1].y);
+        if (i > 0) consider(vectors_[(i - 1) * columns_ + j].x, vectors_[(i - 1) * columns_ + j].y);
+        for (const Vector* field : {job_.previous, job_.candidates}) {
+            if (!field) continue;
+            const Vector v = field[(2 * i + 1) * 2 * columns_ + 2 * j + 1];
+            consider((v.x + 4) >> 3, (v.y + 4) >> 3);
+        }
+        // A row of the window reaches beyond the border at most by what kBorder leaves of it.
+        const Vector around = best.vector;
+        std::uint16_t sums[kWindow];
+        for (int dy = around.y - kWindow / 2; dy < around.y + kWindow / 2; ++dy) {
+            if (!reaches(around.x, dy)) continue;
+            sads_.row(current_.at(x, y), current_.stride(), reference_.at(x + around.x - kWindow / 2, y + dy), reference_.stride(), kWindow, 1, sums);
+            for (int n = 0; n < kWindow; ++n)
+                if (reaches(around.x - kWindow / 2 + n, dy)) improve(around.x - kWindow / 2 + n, dy, sums[n]);
+        }
+        for (bool moved = true; moved;) {
+            const Vector centre = best.vector;
+            moved = false;
+            for (const Vector d : kSquare) moved |= consider(centre.x + d.x, centre.y + d.y);
+        }
+        return best.vector;
+    }
+
+    static constexpr int kBorder = 32, kWindow = 8;
+    static constexpr int kFarthest = kLargestVector / 8;
+
+    const SadKernels& sads_;
+    SearchPlane current_, reference_;
+    const SearchJob& job_;
+    const CoarseSearch& coarse_;
+    int rows_, columns_;
+    std::vector<Vector> vectors_;
+};
+
 class MotionSearch {
 public:
     MotionSearch(Isa isa, const SearchJob& job)
         : job_(job), effort_(kEfforts[job.effort]), sads_(sad_kernels(isa)), current_(job.current, 0),
           reference_(job.reference, isa), coarse_(sads_, current_, reference_.whole(), job),
+          middle_(sads_, current_, reference_.whole(), job, coarse_),
           h_(current_.height() / 8), w_(current_.width() / 8), grid_(h_, w_) {}
 
     void run() {
@@ -206,6 +285,7 @@ private:
     Cost search_quadrant(int i, int j, Vector parent, bool& eights) {
         Block whole(*this, i, j, 1);
         whole.consider(parent);
+        whole.consider(middle_.at(i / 2, j / 2));
         whole.refine();
         const Cost cost = whole.best().cost + rate(kSplitBits[1]);
         eights = false;
@@ -232,6 +312,7 @@ private:
     SearchPlane current_;
     ReferencePhases reference_;
     CoarseSearch coarse_;
+    MiddleSearch middle_;
     int h_, w_;
     BlockGrid grid_;
 };

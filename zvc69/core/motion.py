@@ -141,7 +141,7 @@ def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: in
     every 8x8 block; those beyond 2047 or the picture's surroundings are passed over. `effort` 0 is the fastest, 2 the most
     thorough. The result is the same at every instruction set.
 
-    Method: vectors of 32x32 blocks at 1/4 size, then per block candidates of neighbours, the previous field and the
+    Method: vectors of 32x32 blocks at 1/4 size, of 16x16 at 1/2 size around those, then per block candidates of neighbours, the previous field and the
     level above, diamond steps of whole pixels, squares of half and quarter pixels with the compensation's own filter;
     quadtree from below. 10 and 12 bit planes are searched by their high 8 bits.
 
