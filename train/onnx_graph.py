@@ -59,7 +59,7 @@ class Graph:
         if a.dtype == np.float64:
             a = a.astype(np.float32)
         if all(t.name != name for t in self.initialisers):
-            self.initialisers.append(numpy_helper.from_array(np.ascontiguousarray(a), name))
+            self.initialisers.append(numpy_helper.from_array(np.asarray(a, order="C"), name))
         return name
 
     def conv(self, x: str, weight, bias, name: str, *, half: bool = True, groups: int = 1, stride: int = 1, pad: int = 0) -> str:
