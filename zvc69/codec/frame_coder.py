@@ -20,7 +20,7 @@ from .copying import choose_copies
 from .estimation import MotionEstimator
 from .latents import STEPS, Conditions, LatentOrder, begin_sigma, code_latents
 from .slots import Reference, Slot, best_second, nearest_or_best
-from .temporal import Prediction, copy_blocks, fetch_state, predict
+from .temporal import Prediction, copy_blocks, fetch_state, predict, take_padding
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class FrameCoder:
             prediction = predict(slot_a.planes, None if slot_b is None else slot_b.planes, frame.depth, between=between)
         with self._stage("pack"):
             packed = pack(*frame.planes, frame.depth)
+            take_padding(packed, prediction.slots.base, frame.width, frame.height)
         with self._stage("copy"):
             copy = choose_copies(packed, prediction.slots.base, qp)
             section = motion.encode(slot_a.field, copy, slot_a.expected)

@@ -56,3 +56,9 @@ def copy_blocks(planes: Planes, prediction: Planes, copy: NDArray[np.bool_] | No
     return choose_blocks(planes, prediction, copy, out=planes)
 
 
+def take_padding(packed: NDArray[np.float32], prediction: NDArray[np.float32], width: int, height: int) -> None:
+    """Give a packed picture, (96, h, w), its prediction's samples in blocks that lie outside of `width` x `height`: nobody sees what is
+    decoded there, and so nothing is left to be coded. In place."""
+    below, right = -(-height // 8), -(-width // 8)
+    packed[:, below:] = prediction[:, below:]
+    packed[:, :, right:] = prediction[:, :, right:]
