@@ -1,0 +1,154 @@
+"""Rate control: the QP of each frame, and whether it is to be coded again at another one."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+from ...bitstream import FrameType
+from ...config import MAX_QP
+from .frame import PlannedFrame
+from .model import RateModel
+from .vbv import VbvBuffer
+
+AIM = 0.92
+"""Of the most that a frame may have, that is aimed at, since the model errs."""
+WORTH = 3
+"""By how many QPs a keyframe must have missed what it should have been, to be coded again for that."""
+
+
+class BaseQp(Protocol):
+    """What the QPs of frames are derived from."""
+
+    @property
+    def most(self) -> float:
+        """Bits that the next frame may have."""
+
+    def base(self, frame: PlannedFrame) -> float:
+        """Base QP of a frame, not rounded; its own is that plus its offset."""
+
+    def take(self, frame: PlannedFrame, qp: int, bits: int) -> None:
+        """Go on by a frame."""
+
+
+class Limit(Protocol):
+    """Bits that the next frame may have and must have."""
+
+    @property
+    def most(self) -> float: ...
+
+    @property
+    def least(self) -> float: ...
+
+    def take(self, bits: int) -> object: ...
+
+
+class RateController:
+    """Is asked for the QP of each frame in order of coding, and told the bits that this led to.
+
+    base           where QPs come from
+    model          bits of frames by QP
+    limits         bounds of each frame's bits
+    vbv            a buffer that must not underflow, if any
+    max_reencodes  times that a frame is coded again at most, to keep within limits. With a VBV buffer and 1 or more, once more still, at QP 63, if it would underflow
+
+    For every frame: `begin` gives a QP; `judge` is told the bits and gives the next QP to try, or None; then `chosen` is the QP whose
+    bits count, and `finish` is told them.
+    """
+
+    def __init__(self, base: BaseQp, model: RateModel, limits: Sequence[Limit] = (), vbv: VbvBuffer | None = None,
+                 max_reencodes: int = 0) -> None:
+        self._base, self._model, self._vbv, self._max = base, model, vbv, max_reencodes
+        self._limits = [*limits, *([] if vbv is None else [vbv])]
+        self._carry = 0.0
+        self._tried: dict[int, int] = {}
+        self.reencodes = 0
+
+    def begin(self, frame: PlannedFrame) -> int:
+        """QP to code the frame at first."""
+        self._frame, self._tried = frame, {}
+        self._most = min([self._base.most, *(limit.most for limit in self._limits)])
+        self._least = max((limit.least for limit in self._limits), default=0.0)
+        self._qp = self._first()
+        return self._qp
+
+    def judge(self, bits: int) -> int | None:
+        """Told the bits at the QP that was given last: a QP to code the frame at again, None if that is enough."""
+        for qp, others in self._tried.items():
+            self._model.compare(self._frame.kind, qp, others, self._qp, bits)
+        self._tried[self._qp] = bits
+        qp = self._next(bits)
+        if qp is None or qp in self._tried:
+            return None
+        self.reencodes += 1
+        self._qp = qp
+        return qp
+
+    @property
+    def chosen(self) -> int:
+        """The QP tried that serves best: within the limits, or nearest to them, and never too many bits if that can be."""
+        return min(self._tried, key=self._badness)
+
+    def finish(self, bits: int) -> None:
+        """Go on by this frame, which took so many bits at the QP `chosen`."""
+        frame, qp = self._frame, self.chosen
+        self._model.learn(frame.kind, frame.complexity, qp, bits)
+        self._base.take(frame, qp, bits)
+        for limit in self._limits:
+            limit.take(bits)
+
+    def _first(self) -> int:
+        frame = self._frame
+        wanted = self._base.base(frame) + frame.offset
+        qp = _clipped(math.floor(wanted + self._carry + 0.5))
+        self._carry = min(max(self._carry + wanted - qp, -0.5), 0.5)         # the mean QP is not rounded
+        expected = self._model.bits(frame.kind, frame.complexity, qp)
+        if expected > AIM * self._most:
+            return max(qp, _clipped(math.ceil(self._at(AIM * self._most))))
+        if expected < self._least / AIM:
+            return min(qp, _clipped(math.floor(self._at(self._least / AIM))))
+        return qp
+
+    def _next(self, bits: int) -> int | None:
+        """The QP to try after this one, None to be content."""
+        if len(self._tried) > self._max:
+            return MAX_QP if self._max and self._vbv is not None and self._underflows() else None
+        too_many = [qp for qp, tried in self._tried.items() if tried > self._most]
+        too_few = [qp for qp, tried in self._tried.items() if tried < self._least]
+        low, high = max(too_many, default=-1) + 1, min(too_few, default=MAX_QP + 1) - 1
+        if low > high:
+            return None
+        if bits > self._most:
+            last = len(self._tried) == self._max
+            return min(max(self._moved(bits, self._most * AIM ** (2 + 2 * last), math.ceil), low), high)
+        if bits < self._least:
+            return max(min(self._moved(bits, self._least / AIM, math.floor), high), low)
+        if self._frame.type == FrameType.I and len(self._tried) == 1:
+            return self._replanned(bits)
+        return None
+
+    def _moved(self, bits: int, target: float, rounded) -> int:
+        slope = self._model.slope(self._frame.kind)
+        return _clipped(self._qp + rounded(math.log2(bits / max(target, 1.0)) / slope))
+
+    def _replanned(self, bits: int) -> int | None:
+        """The QP that the keyframe would get now that its bits at one QP are known, if it is far from that."""
+        self._model.learn(self._frame.kind, self._frame.complexity, self._qp, bits)
+        qp = self._first()
+        return qp if abs(qp - self._qp) >= WORTH else None
+
+    def _underflows(self) -> bool:
+        return min(self._tried.values()) > self._vbv.most
+
+    def _badness(self, qp: int) -> tuple[float, float, int]:
+        bits = self._tried[qp]
+        late = 0.0 if self._vbv is None else max(bits - self._vbv.most, 0.0)
+        last = -list(self._tried).index(qp)
+        return late, max(bits - self._most, self._least - bits, 0.0), last
+
+    def _at(self, bits: float) -> float:
+        return self._model.qp(self._frame.kind, self._frame.complexity, bits)
+
+
+def _clipped(qp: int) -> int:
+    return min(max(qp, 0), MAX_QP)
