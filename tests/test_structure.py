@@ -13,7 +13,7 @@ from zvc69.codec.structure import GroupStructure
 
 def headers(frames: int, gop: int, b_frames: int, cuts: tuple[int, ...] = ()) -> list[FrameHeader]:
     """Of a stream in coding order, with keyframes at `cuts` too."""
-    planner = GopPlanner(gop, 30, b_frames)
+    planner = GopPlanner(gop, b_frames)
     plans = [plan for n in range(frames) for plan in planner.push(n, keyframe=n in cuts)] + planner.flush()
     return [FrameHeader(plan.type, 30, plan.number, n, KEYFRAME if plan.type == FrameType.I else reference_flags(stored=plan.stored), plan.layer)
             for n, plan in enumerate(plans)]

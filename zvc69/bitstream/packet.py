@@ -78,12 +78,19 @@ class PacketMaker:
 
         Raises ConfigError if a field is out of range, dts does not rise, or the first frame is no keyframe.
         """
-        header = replace(header, size=len(payload), counter=self._number & 255)
-        head = frame.pack(header, payload, self._stream, self._previous)
-        packet = Packet(head + payload, header, len(head), self._number)
-        self._previous = header
+        return self.commit(self.draft(header, payload))
+
+    def commit(self, packet: Packet) -> Packet:
+        """Go on by a packet that `draft` gave last, which is the next one."""
+        self._previous = packet.header
         self._number += 1
         return packet
+
+    def draft(self, header: FrameHeader, payload: bytes) -> Packet:
+        """What `make` would give, without going on: a frame may be drafted several times."""
+        header = replace(header, size=len(payload), counter=self._number & 255)
+        head = frame.pack(header, payload, self._stream, self._previous)
+        return Packet(head + payload, header, len(head), self._number)
 
 
 class PacketParser:

@@ -17,8 +17,9 @@ from ..media.source import fitted_rate
 from ..model import Backend, Model, create_backend, load_model
 from ..profiler import Profiler
 from .builder import EncoderBuilder
-from .frame_coder import FrameCoder
+from .frame_coder import Coded, FrameCoder
 from .gop import FramePlan, GopPlanner
+from .ratecontrol import Complexity, PlannedFrame, rate_controller
 from .references import PictureBuffer
 from .scenecut import SceneCutDetector
 from .slots import Reference
@@ -57,10 +58,13 @@ class Encoder:
         self._profiler = profiler or Profiler()
         self._coder = FrameCoder(self._model, self._backend, self._profiler, config)
         self._pictures: PictureBuffer[Reference] = PictureBuffer()
-        self._gop = GopPlanner(config.gop, self.qp, config.b_frames, config.sigma_reset)
-        self._scenes = SceneCutDetector(width, height, depth) if config.scene_cut and self._gop.inter else None
+        self._gop = GopPlanner(config.gop, config.b_frames, config.sigma_reset)
+        self._rate = rate_controller(config, self.qp, width * height, self.header.fps)
+        cuts, rates = config.scene_cut and self._gop.inter, config.bitrate is not None or config.crf is not None
+        self._scenes = SceneCutDetector(width, height, depth) if cuts or rates else None
+        self._cuts = cuts
         self._maker = PacketMaker(self.header)
-        self._waiting: dict[int, Frame] = {}
+        self._waiting: dict[int, tuple[Frame, Complexity, bool]] = {}
         self._count = self._coded = 0
         self._keyframe_wanted = False
 
@@ -80,6 +84,11 @@ class Encoder:
         return self._config
 
     @property
+    def reencodes(self) -> int:
+        """How many times a frame was coded again because it took too many or too few bits."""
+        return self._rate.reencodes
+
+    @property
     def backend(self) -> str:
         """Name of the backend in use."""
         return self._backend.name
@@ -91,10 +100,11 @@ class Encoder:
         yuv420p, (3, height, width) yuv444p, (height, width) gray (uint8 at depth 8, uint16 above). keyframe: make it one. Raises
         ConfigError if the frame does not fit the encoder's size and depth, or is a colour picture in a gray stream.
         """
-        picture = self._waiting[self._count] = self._fitting(frame)
+        picture = self._fitting(frame)
         wanted, self._keyframe_wanted = self._keyframe_wanted, False
-        cut = self._begins_scene(picture)          # of every frame: it is compared to those after it
-        plans = self._gop.push(self._count, keyframe=cut or keyframe or wanted)
+        cut, complexity = self._looked_at(picture)          # every frame: it is compared to those after it
+        self._waiting[self._count] = picture, complexity, cut
+        plans = self._gop.push(self._count, keyframe=cut and self._cuts or keyframe or wanted)
         self._count += 1
         return [self._code(plan) for plan in plans]
 
@@ -106,31 +116,45 @@ class Encoder:
         """Packets of frames that are still held back, at the end of the video."""
         return [self._code(plan) for plan in self._gop.flush()]
 
-    def _begins_scene(self, picture: Frame) -> bool:
+    def _looked_at(self, picture: Frame) -> tuple[bool, Complexity]:
+        """Whether a scene begins with the next frame, and its complexity (0 where nothing needs it)."""
         if self._scenes is None:
-            return False
+            return False, Complexity(0, 0)
         with self._profiler.stage("scene_cut"):
-            return self._scenes.push(picture.y, since_key=self._gop.since_key(self._count)).cut
+            found = self._scenes.push(picture.y, since_key=self._gop.since_key(self._count))
+        return found.cut, Complexity(found.inter_cost, found.intra_cost)
 
     def _code(self, plan: FramePlan) -> Packet:
-        picture, pts = self._waiting.pop(plan.number), plan.number
+        picture, complexity, cut = self._waiting.pop(plan.number)
+        if plan.sigma_reset:
+            self._pictures.change(Reference.picture_alone)
+        tried: dict[int, tuple[Packet, Coded]] = {}
+        qp = self._rate.begin(PlannedFrame(plan.number, plan.type, plan.layer, plan.offset, complexity, plan.to_key, cut))
+        while qp is not None:
+            tried[qp] = packet, _ = self._code_at(qp, plan, picture)
+            qp = self._rate.judge(8 * len(packet))
+        packet, coded = tried[self._rate.chosen]
+        self._rate.finish(8 * len(packet))
+        if coded.reference is not None:
+            self._pictures.follow(packet.header, coded.reference)
+        self._coded += 1
+        return self._maker.commit(packet)
+
+    def _code_at(self, qp: int, plan: FramePlan, picture: Frame) -> tuple[Packet, Coded]:
+        """The frame coded at a QP, as if it came next."""
+        pts = plan.number
         if plan.type == FrameType.I:
-            coded = self._coder.intra(picture, plan.qp, pts, reference=self._gop.inter)
+            coded = self._coder.intra(picture, qp, pts, reference=self._gop.inter)
             references = KEYFRAME
         else:
             if plan.type == FrameType.B:
                 nearest, *others = self._pictures.at(plan.past), self._pictures.at(plan.future)
             else:
-                if plan.sigma_reset:
-                    self._pictures.change(Reference.picture_alone)
                 nearest, *others = self._past(pts)
-            coded = self._coder.inter(picture, plan.qp, pts, nearest, others, between=plan.type == FrameType.B, wanted=plan.stored)
+            coded = self._coder.inter(picture, qp, pts, nearest, others, between=plan.type == FrameType.B, wanted=plan.stored)
             references = reference_flags(*(self._pictures.find(slot) for slot in coded.slots), stored=plan.stored)
-        header = FrameHeader(plan.type, qp=plan.qp, pts=pts, dts=self._coded, references=references, layer=plan.layer)
-        if coded.reference is not None:
-            self._pictures.follow(header, coded.reference)
-        self._coded += 1
-        return self._maker.make(header, coded.payload)
+        header = FrameHeader(plan.type, qp=qp, pts=pts, dts=self._coded, references=references, layer=plan.layer)
+        return self._maker.draft(header, coded.payload), coded
 
     def _past(self, pts: int) -> list[Reference]:
         """What a P frame may refer to: the frame before it, and the best of the older ones."""
@@ -154,6 +178,8 @@ def configured(config: EncoderConfig | None, options: Mapping[str, Any]) -> Enco
 
 
 def _chosen_qp(model: Model, config: EncoderConfig) -> int:
+    if config.crf is not None:
+        return round(config.crf)
     return model.manifest.quality_qp[(config.quality or Quality.MEDIUM).value] if config.qp is None else config.qp
 
 

@@ -1,10 +1,9 @@
-"""Who decides I, P or B, what a frame refers to, in which order frames are coded, and each frame's QP."""
+"""Who decides I, P or B, what a frame refers to, in which order frames are coded, and how much better or worse than the others."""
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ..bitstream import FrameType
-from ..config import MAX_QP
 
 KEY_OFFSET = -13
 OFFSETS = (-2, 1, 0, 1)
@@ -16,31 +15,33 @@ LEVEL_OFFSETS = (-1, 2, 4, 5)
 
 @dataclass(frozen=True, slots=True)
 class FramePlan:
-    """How frame `number`, in order of presentation, is coded. past, future: the frames that a B frame refers to. sigma_reset: this
-    frame and those coded after it take no sigma state from frames before it."""
+    """How frame `number`, in order of presentation, is coded. offset: QP beyond the base QP. past, future: the frames that a B frame
+    refers to. sigma_reset: this frame and those coded after it take no sigma state from frames before it. to_key: frames from this one
+    to the next keyframe that is due, 0 if none is."""
 
     number: int
     type: FrameType
-    qp: int
+    offset: int
     layer: int = 0
     stored: bool = True
     past: int | None = None
     future: int | None = None
     sigma_reset: bool = False
+    to_key: int = 0
 
 
 class GopPlanner:
-    """Plans groups of pictures at base `qp`: a keyframe every `gop` frames (0: the first only), between them P frames, and before
+    """Plans groups of pictures: a keyframe every `gop` frames (0: the first only), between them P frames, and before
     each of these `b_frames` (0, 1, 3, 7 or 15; fewer where a group ends) B frames in levels, each halfway between two others.
     Every `sigma_reset`-th P frame of a group (0: none) begins the sigma state anew.
 
-    >>> planner = GopPlanner(0, 30, b_frames=3)
+    >>> planner = GopPlanner(0, b_frames=3)
     >>> [(plan.number, plan.type.name, plan.layer) for n in range(5) for plan in planner.push(n)]
     [(0, 'I', 0), (4, 'P', 0), (2, 'B', 1), (1, 'B', 2), (3, 'B', 2)]
     """
 
-    def __init__(self, gop: int, qp: int, b_frames: int = 0, sigma_reset: int = 0) -> None:
-        self._length, self._qp, self._between, self._reset = gop, qp, b_frames, sigma_reset
+    def __init__(self, gop: int, b_frames: int = 0, sigma_reset: int = 0) -> None:
+        self._length, self._between, self._reset = gop, b_frames, sigma_reset
         self._key: int | None = None
         self._p_frames = 0                   # of this group
         self._anchor = 0                     # the frame coded last that is no B frame
@@ -61,7 +62,7 @@ class GopPlanner:
             plans = self.flush()
             self._key = self._anchor = number
             self._p_frames = 0
-            return plans + [FramePlan(number, FrameType.I, self._clipped(KEY_OFFSET if self.inter else 0))]
+            return plans + [FramePlan(number, FrameType.I, KEY_OFFSET if self.inter else 0, to_key=self._length)]
         self._waiting.append(number)
         return self.flush() if len(self._waiting) > self._between else []
 
@@ -74,16 +75,16 @@ class GopPlanner:
         self._p_frames += 1
         reset = self._reset > 0 and self._p_frames % self._reset == 0
         offset = ANCHOR_OFFSET if self._between else OFFSETS[(last - self._key) % len(OFFSETS)]
-        return [FramePlan(last, FrameType.P, self._clipped(offset), sigma_reset=reset), *self.halves(first, last)]
+        return [FramePlan(last, FrameType.P, offset, sigma_reset=reset, to_key=self._to_key(last)), *self.halves(first, last)]
 
     def halves(self, first: int, last: int, level: int = 1) -> list[FramePlan]:
         """B frames between two coded ones, in coding order."""
         if last - first < 2:
             return []
         middle = (first + last) // 2
-        qp = self._clipped(LEVEL_OFFSETS[min(level, len(LEVEL_OFFSETS)) - 1])
-        plan = FramePlan(middle, FrameType.B, qp, level, last - first > 2, first, last)
+        offset = LEVEL_OFFSETS[min(level, len(LEVEL_OFFSETS)) - 1]
+        plan = FramePlan(middle, FrameType.B, offset, level, last - first > 2, first, last, to_key=self._to_key(middle))
         return [plan, *self.halves(first, middle, level + 1), *self.halves(middle, last, level + 1)]
 
-    def _clipped(self, offset: int) -> int:
-        return min(max(self._qp + offset, 0), MAX_QP)
+    def _to_key(self, number: int) -> int:
+        return self._key + self._length - number if self._length and self._key is not None else 0

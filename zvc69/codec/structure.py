@@ -8,7 +8,7 @@ from ..bitstream import FrameHeader, FrameType, reference_flags
 from ..config import B_FRAMES
 from .gop import FramePlan, GopPlanner
 
-_HALVES = GopPlanner(0, 0).halves       # QPs do not count here
+_HALVES = GopPlanner(0).halves
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class GroupStructure:
     >>> structure = GroupStructure(gop=0)
     >>> def header(plan, n):
     ...     return FrameHeader(plan.type, 30, plan.number, n, reference_flags(stored=plan.stored, key=n == 0), plan.layer)
-    >>> planner = GopPlanner(0, 30, b_frames=3)
+    >>> planner = GopPlanner(0, b_frames=3)
     >>> headers = [header(plan, n) for n, plan in enumerate(plan for n in range(9) for plan in planner.push(n))]
     >>> for known in headers[:4]:
     ...     structure.follow(known)

@@ -10,10 +10,12 @@ from typing import Any
 from ..bitstream.references import MAX_ENTRIES
 from ..errors import ConfigError
 from .limits import B_FRAMES, MAX_QP
-from .option import choice, documented, flag, option_named, options_of, text, whole, written
+from .option import choice, documented, flag, number, option_named, options_of, text, whole, written
 from .presets import PRESETS, Preset
 from .quality import Quality
 
+_TARGETS = "quality", "qp", "crf", "bitrate"
+"""Options of which one says what is aimed at."""
 _NEXT_PAIR = re.compile(r":(?=[A-Za-z][\w-]*=)")
 
 
@@ -32,8 +34,15 @@ class EncoderConfig:
     """
 
     preset: Preset = choice(Preset.MEDIUM, Preset, "How much time the encoder takes for better compression.")
-    quality: Quality | None = choice(None, Quality, "Quality by name, about 0.1, 0.25, 0.5 and 1.0 bits per pixel on photographs; medium unless qp is given.")
+    quality: Quality | None = choice(None, Quality, "Quality by name, about 0.1, 0.25, 0.5 and 1.0 bits per pixel on photographs; medium unless qp, crf or bitrate is given.")
     qp: int | None = whole(None, 0, MAX_QP, "The quantiser itself: higher is smaller, one step is about 6 % of the bits.")
+    crf: float | None = number(None, 0, MAX_QP, "Constant quality: a QP that follows what frames are like, fractions too.")
+    bitrate: float | None = number(None, 1, None, "Average bitrate in kbit/s instead of a quality.")
+    vbv_maxrate: float | None = number(
+        None, 1, None, "Rate in kbit/s at which a decoder's buffer is filled at most; the bitrate if only the buffer is given, which makes it constant (CBR).")
+    vbv_bufsize: float | None = number(None, 1, None, "Size in kbit of a decoder's buffer, which never runs empty; needs bitrate, or vbv_maxrate with crf.")
+    rate_tolerance: float = number(0.05, 0.01, 1, "Of the bitrate, that 10 seconds may be off it; the more, the steadier the quality.")
+    max_reencodes: int | None = whole(None, 0, 8, "Times that a frame is coded again because it takes too many or too few bits.", by_preset=True)
     gop: int | None = whole(None, 0, None, "Largest distance of keyframes, 0 = the first frame only; 1 with a model of keyframes alone.", by_preset=True)
     b_frames: int | None = choice(None, B_FRAMES, "B frames before each P frame; they cost as many frames of delay.", by_preset=True)
     reference_frames: int | None = whole(
@@ -59,12 +68,27 @@ class EncoderConfig:
         self._check_together()
 
     def _check_together(self) -> None:
-        if self.quality is not None and self.qp is not None:
-            raise ConfigError("give quality or qp, not both")
+        given = [name for name in _TARGETS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ConfigError(f"give {' or '.join(given)}, not both" if len(given) == 2 else f"give one of {', '.join(given)}")
+        self._check_vbv()
         if self.gop == 1 and self.b_frames:
             raise ConfigError(f"b_frames {self.b_frames} with gop 1, which is keyframes alone")
         if self.gop == 1 and self.sigma_reset:
             raise ConfigError(f"sigma_reset {self.sigma_reset} with gop 1, which is keyframes alone")
+
+    def _check_vbv(self) -> None:
+        rate, size = self.vbv_maxrate, self.vbv_bufsize
+        if rate is not None and size is None:
+            raise ConfigError("vbv_maxrate needs vbv_bufsize, the size of the buffer")
+        if size is None:
+            return
+        if self.bitrate is None and self.crf is None:
+            raise ConfigError("vbv_bufsize needs bitrate or crf: QPs that are fixed hold no rate")
+        if self.bitrate is None and rate is None:
+            raise ConfigError("vbv_bufsize with crf needs vbv_maxrate")
+        if rate is not None and self.bitrate is not None and rate < self.bitrate:
+            raise ConfigError(f"vbv_maxrate {rate:g} is below the bitrate of {self.bitrate:g}")
 
     def replaced(self, **options: Any) -> EncoderConfig:
         """The same with these options in the place of what it says. Raises ConfigError for unknown names too.
@@ -74,9 +98,8 @@ class EncoderConfig:
         """
         for name in options:
             option_named(type(self), name)
-        for one, other in (("qp", "quality"), ("quality", "qp")):
-            if options.get(one) is not None:
-                options.setdefault(other, None)
+        if any(options.get(name) is not None for name in _TARGETS):
+            options = dict.fromkeys(_TARGETS) | options
         return replace(self, **options)
 
     def resolved(self, *, inter: bool = True) -> EncoderConfig:

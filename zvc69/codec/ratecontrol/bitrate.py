@@ -19,6 +19,8 @@ RISE, FALL = 3.0, 1.5
 """Base QPs up and down at most from one frame to the next of a scene: too many bits are a danger, too few are none."""
 INTEGRAL = 0.25
 """Weight of the integral term, of the proportional one."""
+URGENCY = 16.0
+"""A departure of half the band is corrected this much / 4 + 1 times as hard, in proportion, as a small one."""
 LEAST_SHARE = 0.1
 """Of the mean bits of a frame, that frames get while a debt is paid back."""
 BASES = -20.0, float(MAX_QP) + 20
@@ -78,7 +80,7 @@ class AverageBitrate:
         """Go on by a frame that was coded at `qp`."""
         self._excess += bits - self._rate
         if frame.type == FrameType.I and frame.period != 1:
-            scene_begins = self._since < self._length
+            scene_begins = frame.cut or self._base is None
             if scene_begins:
                 self._recent.clear()
             self._base = None if scene_begins else self._base
@@ -98,7 +100,8 @@ class AverageBitrate:
         """Bits that a frame is to have now."""
         falling = (self._end - self._begin) / self._length if self._since < self._length else 0.0
         error = self._excess - self._line()
-        return self._rate + falling - (error + INTEGRAL * self._integral) / self._reaction
+        urgent = 1 + (error / self._band.span) ** 2 * URGENCY
+        return self._rate + falling - (error * urgent + INTEGRAL * self._integral) / self._reaction
 
     def _line(self) -> float:
         """Excess that is wanted after the frame coded last."""
@@ -118,7 +121,7 @@ class AverageBitrate:
     def _of_keyframe(self, frame: PlannedFrame) -> float:
         """The base QP at which this frame and those up to the next keyframe take the bits that are there for them."""
         count = self._frames_to_key(frame)
-        new = not self._recent or self._since < self._length
+        new = frame.cut or not self._recent
         frames = [frame_like(frame)] if new else list(self._recent)
 
         def beyond(base: float) -> float:

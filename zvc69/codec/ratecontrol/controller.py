@@ -13,6 +13,9 @@ from .vbv import VbvBuffer
 
 AIM = 0.92
 """Of the most that a frame may have, that is aimed at, since the model errs."""
+KEY_FILL, FILL = 0.9, 0.5
+"""Of what is in the VBV buffer, that a keyframe and another frame may take: those after it want something too. So little is asked of
+frames when the buffer is nearly empty that it fills again."""
 WORTH = 3
 """By how many QPs a keyframe must have missed what it should have been, to be coded again for that."""
 
@@ -60,7 +63,7 @@ class RateController:
                  max_reencodes: int = 0) -> None:
         self._base, self._model, self._vbv, self._max = base, model, vbv, max_reencodes
         self._limits = [*limits, *([] if vbv is None else [vbv])]
-        self._carry = 0.0
+        self._carry = self._rest = 0.0         # so that the mean QP is not rounded
         self._tried: dict[int, int] = {}
         self.reencodes = 0
 
@@ -68,6 +71,8 @@ class RateController:
         """QP to code the frame at first."""
         self._frame, self._tried = frame, {}
         self._most = min([self._base.most, *(limit.most for limit in self._limits)])
+        if self._vbv is not None:
+            self._most = min(self._most, (KEY_FILL if frame.type == FrameType.I else FILL) * self._vbv.most)
         self._least = max((limit.least for limit in self._limits), default=0.0)
         self._qp = self._first()
         return self._qp
@@ -96,15 +101,18 @@ class RateController:
         self._base.take(frame, qp, bits)
         for limit in self._limits:
             limit.take(bits)
+        self._carry = self._rest
 
     def _first(self) -> int:
         frame = self._frame
         wanted = self._base.base(frame) + frame.offset
-        qp = _clipped(math.floor(wanted + self._carry + 0.5))
-        self._carry = min(max(self._carry + wanted - qp, -0.5), 0.5)         # the mean QP is not rounded
+        rounded = math.floor(wanted + self._carry + 0.5)
+        self._rest = wanted + self._carry - rounded
+        qp = _clipped(rounded)
         expected = self._model.bits(frame.kind, frame.complexity, qp)
-        if expected > AIM * self._most:
-            return max(qp, _clipped(math.ceil(self._at(AIM * self._most))))
+        most = self._most if self._max else AIM * self._most          # the model errs: what can be tried need not be feared
+        if expected > most:
+            return max(qp, _clipped(math.ceil(self._at(most))))
         if expected < self._least / AIM:
             return min(qp, _clipped(math.floor(self._at(self._least / AIM))))
         return qp

@@ -17,6 +17,7 @@ class PlannedFrame:
     offset      QP that its place in the group adds to the base QP
     complexity  of its small picture
     period      frames from this one to the next keyframe that is due, 0 if none is
+    cut         a scene begins with it
     """
 
     number: int
@@ -25,6 +26,7 @@ class PlannedFrame:
     offset: int
     complexity: Complexity
     period: int = 0
+    cut: bool = False
 
     @property
     def kind(self) -> Kind:

@@ -15,12 +15,12 @@ COMPLEXITY_FLOOR = 0.05
 """8-bit levels: what prediction from a still frame leaves is noise and rounding."""
 SLOPES = 0.05, 0.25
 """Bounds of what one QP brings, in log2 of the bits. The step alone doubles every 10.5 QP, 0.095; noise in still scenes goes faster."""
-EXPONENTS = {FrameType.I: 0.4, FrameType.P: 0.8, FrameType.B: 0.8}
+EXPONENTS = {FrameType.I: 0.4, FrameType.P: 0.5, FrameType.B: 0.5}
 """Bits rise with this power of the thumbnails' cost: cells of 1/80 of the picture do not see fine texture."""
 FIRST_GUESS = {FrameType.I: (0.4, 0.08), FrameType.P: (0.2, 0.135), FrameType.B: (0.2, 0.135)}
 """log2 of the bits a pixel at complexity 1 and QP 0, and slope: least squares over clips of the training set at 352x288."""
-FOLLOW, FOLLOW_KEY = 0.25, 0.6
-"""Weight of the newest frame."""
+FOLLOW, FOLLOW_KEY, FOLLOW_SLOPE = 0.08, 0.6, 0.25
+"""Weight of the newest frame, of the newest keyframe, and of the newest one coded twice."""
 INTRA_SHARE = 0.3
 """Inter cost of a frame, of its intra cost, while none of the scene is known."""
 
@@ -55,7 +55,7 @@ class _Curve:
 
 
 class RateModel:
-    """bits ~ a * complexity^c * 2^(-b qp), with a and b learned online for every kind of frame, and c = 0.4 for I frames, else 0.8.
+    """bits ~ a * complexity^c * 2^(-b qp), with a and b learned online for every kind of frame, and c = 0.4 for I frames, else 0.5.
 
     pixels   of a picture, which the first guess goes by; after that what was coded counts
 
@@ -102,7 +102,7 @@ class RateModel:
         found = (_log_payload(bits) - _log_payload(other_bits)) / (other_qp - qp)
         curve = self._curve(kind)
         self._curves[kind] = curve
-        slope = curve.slope + FOLLOW * (min(max(found, SLOPES[0]), SLOPES[1]) - curve.slope)
+        slope = curve.slope + FOLLOW_SLOPE * (min(max(found, SLOPES[0]), SLOPES[1]) - curve.slope)
         curve.level += (slope - curve.slope) * other_qp
         curve.slope = slope
 
