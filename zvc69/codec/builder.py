@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..config import EncoderConfig
+from ..config.encoder import replacing
 from ..config.option import option_named
 
 if TYPE_CHECKING:
@@ -17,30 +18,34 @@ class EncoderBuilder:
     >>> EncoderBuilder().preset("slow").b_frames(7).config().to_params()
     'preset=slow:b_frames=7'
 
-    Methods raise ConfigError and TypeError as `EncoderConfig` does, AttributeError where there is no such field.
+    Methods raise ConfigError and TypeError for values that cannot be, AttributeError where there is no such field; options that exclude each
+    other or need one another are told when the encoder is built.
     """
 
-    def __init__(self, make: Callable[..., Encoder] | None = None, config: EncoderConfig | None = None) -> None:
-        self._make, self._config = make, config or EncoderConfig()
+    def __init__(self, make: Callable[..., Encoder] | None = None) -> None:
+        self._make = make
+        self._given: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Callable[[Any], EncoderBuilder]:
         if name not in EncoderConfig.__dataclass_fields__:
             raise AttributeError(f"{name} is not an option of the encoder")
 
+        option = option_named(EncoderConfig, name)
+
         def put(value: Any) -> EncoderBuilder:
-            self._config = self._config.replaced(**{name: value})
+            self._given = replacing(self._given, {name: value if value is None else option.checked(name, value)})
             return self
 
-        put.__name__, put.__doc__ = name, option_named(EncoderConfig, name).meaning
+        put.__name__, put.__doc__ = name, option.meaning
         return put
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *EncoderConfig.__dataclass_fields__]
 
     def config(self) -> EncoderConfig:
-        """What has been chosen so far."""
-        return self._config
+        """What has been chosen so far. Raises ConfigError."""
+        return EncoderConfig(**self._given)
 
     def build(self, width: int, height: int, fps: Any = 30, **stream: Any) -> Encoder:
         """The encoder; arguments but the options as for `Encoder`."""
-        return self._make(width, height, fps, self._config, **stream)
+        return self._make(width, height, fps, self.config(), **stream)

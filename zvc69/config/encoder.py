@@ -98,9 +98,7 @@ class EncoderConfig:
         """
         for name in options:
             option_named(type(self), name)
-        if any(options.get(name) is not None for name in _TARGETS):
-            options = dict.fromkeys(_TARGETS) | options
-        return replace(self, **options)
+        return replace(self, **replacing({}, options))
 
     def resolved(self, *, inter: bool = True) -> EncoderConfig:
         """The same with nothing left to the preset. inter: whether the model has P frames; one that has none codes keyframes alone.
@@ -135,6 +133,12 @@ class EncoderConfig:
     def from_params(cls, params: str) -> EncoderConfig:
         """From "name=value:name=value". Raises ConfigError."""
         return cls(**parse_params(params))
+
+
+def replacing(given: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` with `options` in the place of what it says; of what says what is aimed at, the newer one counts."""
+    other = dict.fromkeys(_TARGETS) if any(options.get(name) is not None for name in _TARGETS) else {}
+    return {**given, **other, **options}
 
 
 def parse_params(params: str) -> dict[str, Any]:
