@@ -15,6 +15,27 @@ void narrow_row(const Sample* row, int width, int shift, std::uint8_t* out) {
     for (int x = 0; x < width; ++x) out[x] = static_cast<std::uint8_t>(row[x] >> shift);
 }
 
+// Sums of columns first: that is what a compiler makes vectors of.
+template <int factor>
+void mean_row(const std::uint8_t* rows, std::ptrdiff_t stride, int width, std::uint8_t* out) {
+    constexpr int kChunk = 128, kShift = factor == 2 ? 2 : 4;
+    std::uint16_t sums[kChunk * factor];
+    for (int start = 0; start < width; start += kChunk) {
+        const int count = std::min(kChunk, width - start);
+        const std::uint8_t* first = rows + factor * start;
+        for (int x = 0; x < factor * count; ++x) {
+            int sum = 0;
+            for (int m = 0; m < factor; ++m) sum += first[m * stride + x];
+            sums[x] = static_cast<std::uint16_t>(sum);
+        }
+        for (int x = 0; x < count; ++x) {
+            int sum = 1 << (kShift - 1);
+            for (int n = 0; n < factor; ++n) sum += sums[factor * x + n];
+            out[start + x] = static_cast<std::uint8_t>(sum >> kShift);
+        }
+    }
+}
+
 }  // namespace
 
 SearchPlane::SearchPlane(int width, int height, int border)
@@ -38,16 +59,12 @@ SearchPlane::SearchPlane(const LumaPlane& source, int border)
 
 SearchPlane SearchPlane::smaller(int factor, int border) const {
     SearchPlane small(width_ / factor, height_ / factor, border);
-    const int shift = factor == 2 ? 2 : 4, half = 1 << (shift - 1);
     for (int y = 0; y < small.height_; ++y) {
         const std::uint8_t* rows = at(0, factor * y);
-        std::uint8_t* out = small.at(0, y);
-        for (int x = 0; x < small.width_; ++x) {
-            int sum = half;
-            for (int m = 0; m < factor; ++m)
-                for (int n = 0; n < factor; ++n) sum += rows[m * stride_ + factor * x + n];
-            out[x] = static_cast<std::uint8_t>(sum >> shift);
-        }
+        if (factor == 2)
+            mean_row<2>(rows, stride_, small.width_, small.at(0, y));
+        else
+            mean_row<4>(rows, stride_, small.width_, small.at(0, y));
     }
     small.extend(small.width_, small.height_);
     return small;
@@ -65,8 +82,9 @@ void SearchPlane::extend(int inner_width, int inner_height) {
 }
 
 ReferencePhases::ReferencePhases(const LumaPlane& source, Isa isa)
-    : isa_(isa), whole_(source, kBorder), bands_((whole_.height() + 2 * kBorder) / kBand + 1),
-      filtered_(15 * static_cast<std::size_t>(bands_)),
+    : isa_(isa), whole_(source, kBorder), tile_rows_((whole_.height() + 2 * kRoom) / kRows + 1),
+      tile_columns_((whole_.width() + 2 * kRoom) / kColumns + 1),
+      filtered_(15 * static_cast<std::size_t>(tile_rows_) * tile_columns_),
       plane_(static_cast<std::size_t>(whole_.stride()) * (whole_.height() + 2 * kBorder)) {
     phases_.reset(new std::uint8_t[15 * plane_]);
 }
@@ -74,23 +92,22 @@ ReferencePhases::ReferencePhases(const LumaPlane& source, Isa isa)
 const std::uint8_t* ReferencePhases::at(int x, int y, int size, Vector v) {
     const int left = x + (v.x >> 2), top = y + (v.y >> 2), phase = (v.y & 3) * 4 + (v.x & 3);
     if (phase == 0) return whole_.at(left, top);
-    const int first = (top + kBorder) / kBand, last = (top + size - 1 + kBorder) / kBand;
-    for (int band = first; band <= last; ++band)
-        if (!filtered_[(phase - 1) * bands_ + band]) filter(phase, band);
+    const std::uint8_t* filtered = &filtered_[static_cast<std::size_t>(phase - 1) * tile_rows_ * tile_columns_];
+    const int last_row = (top + size - 1 + kRoom) / kRows, last_column = (left + size - 1 + kRoom) / kColumns;
+    for (int row = (top + kRoom) / kRows; row <= last_row; ++row)
+        for (int column = (left + kRoom) / kColumns; column <= last_column; ++column)
+            if (!filtered[row * tile_columns_ + column]) filter(phase, row, column);
     return phases_.get() + (phase - 1) * plane_ + (top + kBorder) * stride() + left + kBorder;
 }
 
-void ReferencePhases::filter(int phase, int band) {
-    // Columns and rows that blocks can touch; a multiple of 8 columns, so that no kernel leaves the border.
-    constexpr int room = kBorder - kMargin;
-    const int top = std::max(band * kBand - kBorder, -room);
-    const int bottom = std::min(band * kBand - kBorder + kBand, whole_.height() + room);
-    const std::size_t offset = static_cast<std::size_t>(top + kBorder) * stride() + kBorder - room;
-    if (top < bottom)
-        warp_kernels(isa_).block8(whole_.at(-room, top), stride(), phases_.get() + (phase - 1) * plane_ + offset,
-                                  stride(), whole_.width() + 2 * room, bottom - top,
-                                  kBicubic.weight[(phase & 3) * 2], kBicubic.weight[(phase >> 2) * 2]);
-    filtered_[(phase - 1) * bands_ + band] = 1;
+void ReferencePhases::filter(int phase, int row, int column) {
+    // Widths are multiples of 8, so that no kernel leaves the border.
+    const int left = column * kColumns - kRoom, top = row * kRows - kRoom;
+    const int width = std::min(kColumns, whole_.width() + kRoom - left), height = std::min(kRows, whole_.height() + kRoom - top);
+    const std::size_t offset = static_cast<std::size_t>(top + kBorder) * stride() + left + kBorder;
+    warp_kernels(isa_).block8(whole_.at(left, top), stride(), phases_.get() + (phase - 1) * plane_ + offset, stride(), width, height,
+                              kBicubic.weight[(phase & 3) * 2], kBicubic.weight[(phase >> 2) * 2]);
+    filtered_[(static_cast<std::size_t>(phase - 1) * tile_rows_ + row) * tile_columns_ + column] = 1;
 }
 
 }  // namespace zvc

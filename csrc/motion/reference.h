@@ -48,11 +48,11 @@ private:
     std::uint8_t* origin_;
 };
 
-// The reference moved by every quarter pixel with the compensation's own filter. Bands are filtered when asked for.
+// The reference moved by every quarter pixel with the compensation's own filter. Tiles are filtered when asked for.
 class ReferencePhases {
 public:
     static constexpr int kBorder = 80;   // samples around the picture
-    static constexpr int kMargin = 8;    // of the border, that filters may read and blocks may not touch
+    static constexpr int kRoom = 72;     // of it, that blocks may touch; filters read more
 
     ReferencePhases(const LumaPlane& source, Isa isa);
 
@@ -64,20 +64,20 @@ public:
 
     // Whether the block's prediction lies inside of the border.
     bool reaches(int x, int y, int size, Vector v) const {
-        const int left = x + (v.x >> 2), top = y + (v.y >> 2), room = kBorder - kMargin;
-        return left >= -room && top >= -room && left + size <= whole_.width() + room &&
-               top + size <= whole_.height() + room;
+        const int left = x + (v.x >> 2), top = y + (v.y >> 2);
+        return left >= -kRoom && top >= -kRoom && left + size <= whole_.width() + kRoom &&
+               top + size <= whole_.height() + kRoom;
     }
 
 private:
-    static constexpr int kBand = 32;  // rows
+    static constexpr int kRows = 32, kColumns = 192;  // of a tile; the first ones begin where blocks may
 
-    void filter(int phase, int band);
+    void filter(int phase, int row, int column);
 
     Isa isa_;
     SearchPlane whole_;
-    int bands_;
-    std::vector<std::uint8_t> filtered_;         // of phases 1..15: which bands are
+    int tile_rows_, tile_columns_;
+    std::vector<std::uint8_t> filtered_;         // of phases 1..15: which tiles are
     std::size_t plane_;
     std::unique_ptr<std::uint8_t[]> phases_;     // 15 planes laid out as whole_; not initialised
 };

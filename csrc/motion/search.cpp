@@ -179,6 +179,29 @@ private:
     std::vector<Vector> vectors_;
 };
 
+// Which vectors a block has tried: neighbours' candidates agree, and the steps of a search come back to where they were. One that another has
+// overwritten is tried again, which changes nothing.
+class Tried {
+public:
+    bool before(Vector v) {
+        const auto key = static_cast<std::uint32_t>(static_cast<std::uint16_t>(v.x)) << 16 | static_cast<std::uint16_t>(v.y);
+        std::uint32_t& place = places_[(static_cast<unsigned>(v.y) * 8 + static_cast<unsigned>(v.x)) % kPlaces];
+        if (place == key) return true;
+        place = key;
+        return false;
+    }
+
+private:
+    static constexpr unsigned kPlaces = 64;
+    static constexpr std::uint32_t kNone = 0x80008000;  // no vector: beyond kLargestVector
+
+    std::array<std::uint32_t, kPlaces> places_ = [] {
+        std::array<std::uint32_t, kPlaces> none;
+        none.fill(kNone);
+        return none;
+    }();
+};
+
 class MotionSearch {
 public:
     MotionSearch(Isa isa, const SearchJob& job)
@@ -212,8 +235,9 @@ private:
 
         const Found& best() const { return best_; }
 
+        // Whether v is the best so far.
         bool consider(Vector v) {
-            if (!all_.reference_.reaches(8 * j_, 8 * i_, size_, v) ||
+            if (tried_.before(v) || !all_.reference_.reaches(8 * j_, 8 * i_, size_, v) ||
                 std::max(std::abs(v.x), std::abs(v.y)) > kLargestVector)
                 return false;
             const Cost bits = all_.rate(rate_.bits(v));
@@ -256,6 +280,7 @@ private:
         MotionSearch& all_;
         int i_, j_, level_, size_;
         VectorRate rate_;
+        Tried tried_;
         Found best_;
     };
 
