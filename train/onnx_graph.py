@@ -75,14 +75,18 @@ class Graph:
     def leaky(self, x: str, name: str) -> str:
         return self.node("LeakyRelu", [x], name, alpha=0.1)
 
+    def clip(self, x: str, low: float, high: float, name: str) -> str:
+        return self.node("Clip", [x, *(self.constant(np.float32(limit), f"limit{limit}") for limit in (low, high))], name)
+
     def block(self, x: str, b, name: str) -> str:
         f = self.leaky(self.layer(x, b.inp, f"{name}.inp"), f"{name}.leaky")
         f = self.layer(self.layer(f, b.spatial, f"{name}.spatial"), b.out, f"{name}.out")
         x = self.node("Add", [x, f], f"{name}.first")
         c = b.mix.weight.shape[1]
         u = self.conv(x, b.gate.weight[:c], b.gate.bias[:c], f"{name}.value")
-        v = self.conv(x, b.gate.weight[c:], b.gate.bias[c:], f"{name}.gate")
-        g = self.node("HardSigmoid", [v], f"{name}.hard", alpha=0.25, beta=0.5)
+        # A clip of scaled weights, not a HardSigmoid: runtimes fuse it into the convolution.
+        v = self.conv(x, b.gate.weight[c:] / 4, b.gate.bias[c:] / 4 + 0.5, f"{name}.gate")
+        g = self.clip(v, 0, 1, f"{name}.hard")
         f = self.layer(self.node("Mul", [u, g], f"{name}.gated"), b.mix, f"{name}.mix")
         return self.node("Add", [x, f], f"{name}.second")
 
@@ -95,9 +99,6 @@ class Graph:
         """(64, C) float32 at `qp` -> (1, C, 1, 1)."""
         t = self.constant(table.detach().float().reshape(MAX_QP + 1, -1, 1, 1), f"{name}.table")
         return self.node("Gather", [t, qp], name, axis=0)
-
-    def concat(self, parts: list[str], name: str) -> str:
-        return parts[0] if len(parts) == 1 else self.node("Concat", parts, name, axis=1)
 
     def shuffle(self, x: str, name: str) -> str:
         return self.node("DepthToSpace", [x], name, blocksize=4, mode="CRD")
@@ -124,8 +125,9 @@ class Stages:
         self.n, self.slots = network, slots
 
     def joint(self, g: Graph, m, parts: list[tuple[str | torch.Tensor | Levels | None, int]], name: str) -> str:
-        """`Network.joint`: a 1x1 convolution over concatenated parts; vectors go to the bias, None is zeros."""
-        at, names, weights, bias = 0, [], {}, m.bias.detach().clone()
+        """`Network.joint`: a 1x1 convolution over concatenated parts, as a sum of convolutions, which runtimes add up in place where they would
+        copy for a concatenation; vectors go to the bias, None is zeros."""
+        at, bias, terms = 0, m.bias.detach().clone(), {}
         for p, width in parts:
             w = m.weight.detach()[:, at:at + width, 0, 0]
             at += width
@@ -134,17 +136,18 @@ class Stages:
             if isinstance(p, torch.Tensor):
                 bias = bias + w @ p.detach()
                 continue
+            own, half = torch.zeros(len(bias)), True
             if isinstance(p, Levels):
-                w = w @ self.n.dct / LEVELS
-                bias = bias - p.offset * w.sum(1)
-                p = p.value
-            if p in weights:
-                weights[p] = weights[p] + w
-            else:
-                names.append(p)
-                weights[p] = w
-        half = not any(isinstance(p, Levels) for p, _ in parts)      # levels are large beside features, and so would the error be
-        return g.conv(g.concat(names, f"{name}.concat"), torch.cat([weights[p] for p in names], 1)[:, :, None, None], bias, name, half=half)
+                w, half = w @ self.n.dct / LEVELS, False       # levels are large beside features, and so would the error be
+                p, own = p.value, -p.offset * w.sum(1)         # with the part that it makes small, so that no sum on the way is large
+            if p in terms:
+                w, own, half = terms[p][0] + w, terms[p][1] + own, terms[p][2] and half
+            terms[p] = w, own, half
+        out = None
+        for p, (w, own, half) in terms.items():
+            f = g.conv(p, w[:, :, None, None], own if out else own + bias, f"{name}.{p}", half=half)
+            out = g.node("Add", [out, f], f"{name}.sum") if out else f
+        return out
 
     def context(self, g: Graph):
         """-> (base of the prediction, in levels, or None; context features or the blank vector)."""
@@ -176,11 +179,10 @@ class Stages:
 
     def hyper_analyse(self, g: Graph, y: str, ctx) -> str:
         n = self.n
-        clipped = g.node("Clip", [y, g.constant(np.float32(-64), "low"), g.constant(np.float32(64), "high")], "hyper.clip")
-        f = g.leaky(self.joint(g, n.hyper_in, [(clipped, 96), (ctx, n.config.width)], "hyper.in"), "hyper.leaky1")
+        f = g.leaky(self.joint(g, n.hyper_in, [(g.clip(y, -64, 64, "hyper.clip"), 96), (ctx, n.config.width)], "hyper.in"), "hyper.leaky1")
         f = g.leaky(g.layer(g.layer(f, n.hyper_down1, "hyper.down1"), n.hyper_mix1, "hyper.mix1"), "hyper.leaky2")
         z = g.node("Round", [g.layer(g.layer(f, n.hyper_down2, "hyper.down2"), n.hyper_out, "hyper.out")], "hyper.round")
-        return g.node("Clip", [z, g.constant(np.float32(-127), "z_low"), g.constant(np.float32(127), "z_high")], "hyper.z")
+        return g.clip(z, -127, 127, "hyper.z")
 
     def hyper_synthesise(self, g: Graph, z: str) -> str:
         m = self.n.hyper_mean
@@ -197,18 +199,17 @@ class Stages:
         f = self.joint(g, n.mean2_in, [(hm, 48), (ctx, n.config.width), (y1, 96)], "mean2.in")
         return g.layer(g.block(f, n.mean2, "mean2.block"), n.mean2_out, "mean2.out")
 
-    def group_1(self, g: Graph, like: str) -> str:
-        """(1, 96, h, w) bool: symbols of the first group, (c + i + j) even."""
-        zero, one, two = (g.constant(np.array(i, np.int64), f"int{i}") for i in range(3))
-        shape = g.node("Shape", [like], "group.shape")
-        at = []
-        for axis, view in ((2, [1, 1, -1, 1]), (3, [1, 1, 1, -1])):
-            size = g.node("Gather", [shape, g.constant(np.array(axis, np.int64), f"axis{axis}")], f"group.size{axis}", axis=0)
-            n = g.node("Range", [zero, size, one], f"group.range{axis}")
-            at.append(g.node("Reshape", [n, g.constant(np.array(view, np.int64), f"group.view{axis}")], f"group.at{axis}"))
-        parity = g.node("Mod", [g.node("Add", at, "group.sum"), two], "group.parity")
-        channels = g.constant(np.arange(CHANNELS).reshape(1, -1, 1, 1) % 2, "group.channels")
-        return g.node("Equal", [parity, channels], "group.first")
+    def groups(self, g: Graph, like: str) -> tuple[str, str]:
+        """(1, 96, h, w) each: 1 at the symbols of the first group, (c + i + j) even, else 0; and the reverse.
+
+        Made by convolutions of the parity of i + j, itself a convolution that sees nothing but its bias, and used as factors: Shape, Range and Where
+        cost more, and runtimes that know the size of pictures in advance fold the former wrongly.
+        """
+        odd = g.conv(like, torch.zeros(4, CHANNELS, 2, 2), torch.tensor([0, 1, 1, 0]), "group.quad", half=False, stride=2)
+        parity = g.node("DepthToSpace", [odd], "group.odd", blocksize=2, mode="CRD")
+        even = 1.0 - torch.arange(CHANNELS) % 2
+        return tuple(g.conv(parity, (1 - 2 * e)[:, None, None, None], e, f"group.{name}", half=False)
+                     for name, e in (("first", even), ("second", 1 - even)))
 
     def synthesise(self, g: Graph, y: str, a, ctx, qp: str) -> str:
         n = self.n
@@ -252,7 +253,7 @@ def refine_graph(network: Network, slots: bool) -> onnx.ModelProto:
     hm = g.input("features", 48)
     ctx = g.input("context", network.config.width) if slots else network.blank
     r, mean_1 = g.input("r", CHANNELS), g.input("mean_1", CHANNELS)
-    y1 = g.node("Where", [s.group_1(g, r), g.node("Add", [r, mean_1], "group.y"), g.constant(np.float32(0), "none")], "group.y1")
+    y1 = g.node("Mul", [g.node("Add", [r, mean_1], "group.y"), s.groups(g, r)[0]], "group.y1")
     g.output(s.mean_2(g, hm, ctx, y1), "mean_2", CHANNELS)
     return g.build()
 
@@ -263,11 +264,10 @@ def decode_graph(network: Network, slots: bool) -> onnx.ModelProto:
     z, r, qp = g.input("z", HYPER, "z"), g.input("r", CHANNELS), g.input("qp", None)
     a, ctx = s.context(g)
     hm = s.hyper_synthesise(g, z)
-    first = s.group_1(g, r)
-    y1 = g.node("Add", [r, s.mean_1(g, hm, ctx)], "group.y")
-    known = g.node("Where", [first, y1, g.constant(np.float32(0), "none")], "group.y1")
-    y2 = g.node("Add", [r, s.mean_2(g, hm, ctx, known)], "group.y2")
-    g.output(s.synthesise(g, g.node("Where", [first, y1, y2], "y"), a, ctx, qp), "picture", CHANNELS)
+    first, second = s.groups(g, r)
+    y1 = g.node("Mul", [g.node("Add", [r, s.mean_1(g, hm, ctx)], "group.sum1"), first], "group.y1")
+    y2 = g.node("Mul", [g.node("Add", [r, s.mean_2(g, hm, ctx, y1)], "group.sum2"), second], "group.y2")
+    g.output(s.synthesise(g, g.node("Add", [y1, y2], "y"), a, ctx, qp), "picture", CHANNELS)
     return g.build()
 
 
@@ -278,6 +278,7 @@ def synthesis_graph(network: Network, slots: bool) -> onnx.ModelProto:
     a, ctx = None, network.blank
     if slots:
         a, ctx = g.input("base", CHANNELS), g.input("context", network.config.width)
-    mean = g.node("Where", [s.group_1(g, r), m1, m2], "mean")
+    first, second = s.groups(g, r)
+    mean = g.node("Add", [g.node("Mul", [m1, first], "mean.first"), g.node("Mul", [m2, second], "mean.second")], "mean")
     g.output(s.synthesise(g, g.node("Add", [r, mean], "y"), a, ctx, qp), "picture", CHANNELS)
     return g.build()
