@@ -13,7 +13,7 @@ from zvc69.core.pack import pack
 from zvc69.core.quantise import quantise
 from zvc69.errors import ModelError
 from zvc69.metrics import frame_psnr
-from zvc69.model import Model, create_backend, installed_models, load_model
+from zvc69.model import Model, available_backends, create_backend, installed_models, load_model
 from zvc69.model.manifest import read_file
 
 from .codec_samples import MODEL, picture
@@ -109,3 +109,30 @@ def test_damaged_manifest_is_told(tmp_path, manifest, message):
 def test_folder_without_manifest_is_no_model(tmp_path):
     with pytest.raises(ModelError, match="no model in"):
         Model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cpu", "openvino", "openvino-bf16"])
+def test_backend_runs_pictures_of_any_size(name):
+    """Graphs are made for the size that comes first; others run all the same."""
+    if available_backends()[name]:
+        pytest.skip(available_backends()[name])
+    model = load_model("lite")
+    backend, rng = create_backend(name, model), np.random.default_rng(0)
+    for width, height in ((96, 64), (64, 128), (96, 64)):
+        z = np.zeros((48, height // 32, width // 32), np.float32)
+        r = rng.integers(-2, 3, (96, height // 8, width // 8)).astype(np.float32)
+        alone = create_backend(name, model).decode(z, r, 30)
+        assert backend.decode(z, r, 30).shape == (96, height // 8, width // 8)
+        assert np.abs(backend.decode(z, r, 30) - alone).max() < (1 if name == "openvino-bf16" else 1 / 16)
+
+
+def test_bfloat16_differs_by_little():
+    """No conforming decoder, and says so by its name; near enough to look at."""
+    if available_backends()["openvino-bf16"]:
+        pytest.skip(available_backends()["openvino-bf16"])
+    frame = picture(128, 96)
+    encoder = Encoder(128, 96, qp=32, model="lite", backend="cpu")
+    packet, = encoder.encode(frame)
+    exact, = Decoder(encoder.header, backend="cpu").decode(packet)
+    decoded, = Decoder(encoder.header, backend="openvino-bf16").decode(packet)
+    assert frame_psnr(exact, decoded).weighted > 50

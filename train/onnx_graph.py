@@ -218,11 +218,10 @@ class Stages:
         f = self.joint(g, n.synthesis_in, [(yd, 96), (None if a is None else Levels(a), 96), (ctx, n.config.width)], "synthesis.in")
         f = g.blocks(self.modulate(g, f, qp, 1, "synthesis"), n.synthesis, "synthesis.block")
         out = n.synthesis_out
-        offset = 128 if a is None else 0
-        f = g.conv(f, (back @ out.weight.detach()[:, :, 0, 0])[:, :, None, None], back @ out.bias.detach() + offset, "synthesis.out")
+        f = g.conv(f, (back @ out.weight.detach()[:, :, 0, 0])[:, :, None, None], back @ out.bias.detach(), "synthesis.out")
         straight = g.conv(yd, (back @ n.synthesis_linear.detach())[:, :, None, None], None, "synthesis.linear", half=False)
-        p = g.node("Add", [straight, f], "synthesis.sum")
-        return p if a is None else g.node("Add", [p, a], "synthesis.predicted")
+        # Level and prediction come last: a runtime that computes in fewer bits does so no more after the last convolution.
+        return g.node("Add", [g.node("Add", [straight, f], "synthesis.sum"), g.constant(np.float32(128), "level") if a is None else a], "synthesis.predicted")
 
 
 def analysis_graph(network: Network, slots: bool) -> onnx.ModelProto:

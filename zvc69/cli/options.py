@@ -3,11 +3,10 @@ from __future__ import annotations
 
 import click
 
-from ..model import available_backends
+from ..model import BACKENDS
 
-BACKENDS = ("auto", *available_backends())
 
 backend = click.option(
-    "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
+    "--backend", type=click.Choice(("auto", *BACKENDS)), default="auto", show_default=True,
     help="What runs the networks: ONNX Runtime (cpu) or OpenVINO; auto takes the best one here.")
 frames = click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.")

@@ -55,7 +55,7 @@ class EncoderConfig:
         0, 0, None, "Every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can parse again from there on; 0 = none.")
     scene_cut: bool = flag(True, "Keyframes where a new scene begins; fades and flashes are none.")
     model: str = text("lite", "Installed model, or a model's folder.")
-    backend: str = text("auto", "What runs the networks: cpu (ONNX Runtime) or openvino; auto takes the best one here.")
+    backend: str = text("auto", "What runs the networks: cpu (ONNX Runtime), openvino or openvino-bf16; auto takes the best one here that computes in float32.")
     threads: int = whole(0, 0, None, "Threads of the networks, 0 = all cores.")
 
     def __post_init__(self) -> None:

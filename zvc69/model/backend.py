@@ -104,28 +104,39 @@ def _qp(qp: int) -> dict[str, NDArray]:
     return {"qp": np.array([qp], np.int64)}
 
 
-_MODULES = {"cpu": "onnxruntime", "openvino": "openvino"}
+_MODULES = {"cpu": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino"}
+BACKENDS = tuple(_MODULES)
+"""Names of all backends; `available_backends` says which can be used."""
 
 
 def available_backends() -> dict[str, str | None]:
     """Backends by name; None where it can be used, else the reason why not."""
-    return {name: None if importlib.util.find_spec(module) else f"the package {module} is not installed"
-            for name, module in _MODULES.items()}
+    return {name: _missing(name, module) for name, module in _MODULES.items()}
+
+
+def _missing(name: str, module: str) -> str | None:
+    if not importlib.util.find_spec(module):
+        return f"the package {module} is not installed"
+    if name == "openvino-bf16":
+        from .openvino_runner import computes_in
+        if not computes_in("bf16"):
+            return "this processor has no instructions for bfloat16"
+    return None
 
 
 def create_backend(name: str, model: Model, threads: int = 0) -> Backend:
-    """The backend `name` ("auto", "cpu", "openvino") with a model's graphs; `threads` 0 = all cores.
+    """The backend `name` ("auto", "cpu", "openvino", "openvino-bf16") with a model's graphs; `threads` 0 = all cores.
 
-    "auto" takes the best one that is here. Raises BackendError for an unknown or missing one.
+    "auto" takes the best one that is here and computes in float32. "openvino-bf16" computes in bfloat16, which FORMAT.md's tolerance does not
+    cover: pictures differ by more than a rounding (docs/BENCHMARKS.md has how much). Raises BackendError for an unknown or missing one.
     """
     chosen = "cpu" if name == "auto" else name
-    reasons = available_backends()
-    if chosen not in reasons:
-        raise BackendError(f"there is no backend {name!r} (there are: auto, {', '.join(reasons)})")
-    if reasons[chosen]:
-        raise BackendError(f"backend {chosen} is not available: {reasons[chosen]}")
-    if chosen == "openvino":
-        from .openvino_runner import OpenVinoRunner
-        return Backend(chosen, OpenVinoRunner(model, threads))
-    from .onnx_runner import OnnxRunner
-    return Backend(chosen, OnnxRunner(model, threads))
+    if chosen not in _MODULES:
+        raise BackendError(f"there is no backend {name!r} (there are: auto, {', '.join(_MODULES)})")
+    if reason := _missing(chosen, _MODULES[chosen]):
+        raise BackendError(f"backend {chosen} is not available: {reason}")
+    if chosen == "cpu":
+        from .onnx_runner import OnnxRunner
+        return Backend(chosen, OnnxRunner(model, threads))
+    from .openvino_runner import OpenVinoRunner
+    return Backend(chosen, OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32"))

@@ -8,32 +8,54 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ..errors import BackendError
+from .sizes import size_of
 from .store import Model
 
 
 class OnnxRunner:
-    """Loads each graph when it is first run; safe to use from several threads."""
+    """Loads each graph when it is first run: for the size that it is run at then, and once more for all others. Safe to use from several threads."""
 
     def __init__(self, model: Model, threads: int = 0):
-        self._model, self._lock, self._sessions = model, threading.Lock(), {}
-        self._options = onnxruntime.SessionOptions()
-        self._options.intra_op_num_threads = threads
-        self._options.log_severity_level = 3
-        # Idle threads of the runtime would spin on the cores that the other stages need: half of the speed where cores are few or shared.
-        self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._model, self._threads, self._lock = model, threads, threading.Lock()
+        self._fixed: dict[str, tuple[dict[str, int], onnxruntime.InferenceSession]] = {}
+        self._any: dict[str, onnxruntime.InferenceSession] = {}
 
-    def _session(self, graph: str) -> onnxruntime.InferenceSession:
+    def _session(self, graph: str, size: dict[str, int]) -> onnxruntime.InferenceSession:
         with self._lock:
-            if graph not in self._sessions:
-                try:
-                    self._sessions[graph] = onnxruntime.InferenceSession(
-                        self._model.graph(graph), self._options, providers=["CPUExecutionProvider"])
-                except Exception as error:  # ONNX Runtime raises types of its own, by cause
-                    raise BackendError(f"ONNX Runtime cannot load {graph}: {_line(error)}") from error
-            return self._sessions[graph]
+            if graph not in self._fixed:
+                self._fixed[graph] = size, self._load(graph, size)
+            fixed, session = self._fixed[graph]
+            if fixed == size:
+                return session
+            if graph not in self._any:
+                self._any[graph] = self._load(graph, {})
+            return self._any[graph]
+
+    def _load(self, graph: str, size: dict[str, int]) -> onnxruntime.InferenceSession:
+        data = self._model.graph(graph)
+        try:
+            return self._create(data, size)
+        except Exception as error:  # ONNX Runtime raises types of its own, by cause
+            problem = error
+        if size:
+            try:    # models of the first releases have graphs that it cannot infer for a size that it is told
+                return self._create(data, {})
+            except Exception as error:
+                problem = error
+        raise BackendError(f"ONNX Runtime cannot load {graph}: {_line(problem)}") from problem
+
+    def _create(self, data: bytes, size: dict[str, int]) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 4
+        # Idle threads of the runtime would spin on the cores that the other stages need: half of the speed where cores are few or shared.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        for axis, length in size.items():
+            options.add_free_dimension_override_by_name(axis, length)
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
     def run(self, graph: str, inputs: dict[str, NDArray]) -> list[NDArray[np.float32]]:
-        session = self._session(graph)
+        session = self._session(graph, size_of(inputs))
         try:
             return [out[0] for out in session.run(None, inputs)]
         except Exception as error:

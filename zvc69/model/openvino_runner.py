@@ -1,4 +1,4 @@
-"""Graphs on OpenVINO's CPU device, in float32."""
+"""Graphs on OpenVINO's CPU device."""
 from __future__ import annotations
 
 import threading
@@ -8,33 +8,61 @@ import openvino
 from numpy.typing import NDArray
 
 from ..errors import BackendError
+from .sizes import size_of
 from .store import Model
 
 
-class OpenVinoRunner:
-    """Compiles each graph when it is first run; safe to use from several threads (one request each)."""
+def computes_in(precision: str) -> bool:
+    """Whether this processor has instructions for it: "f32", "bf16"."""
+    names = {"f32": "FP32", "bf16": "BF16"}
+    return names[precision] in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
-    def __init__(self, model: Model, threads: int = 0):
+
+class OpenVinoRunner:
+    """Compiles each graph when it is first run: for the size that it is run at then, and once more for all others. Safe to use from several
+    threads (one request each).
+
+    precision: "f32", or "bf16", where convolutions take bfloat16 and what is between them is bfloat16 too.
+    """
+
+    def __init__(self, model: Model, threads: int = 0, precision: str = "f32"):
         self._model, self._lock = model, threading.Lock()
-        self._core, self._graphs, self._local = openvino.Core(), {}, threading.local()
-        self._settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        self._core, self._local = openvino.Core(), threading.local()
+        self._fixed: dict[str, tuple[dict[str, int], openvino.CompiledModel]] = {}
+        self._any: dict[str, openvino.CompiledModel] = {}
+        self._settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
             self._settings["INFERENCE_NUM_THREADS"] = threads
 
-    def _request(self, graph: str):
-        requests = self._local.__dict__.setdefault("requests", {})
-        if graph not in requests:
-            with self._lock:
-                if graph not in self._graphs:
-                    try:
-                        self._graphs[graph] = self._core.compile_model(self._core.read_model(self._model.graph(graph)), "CPU", self._settings)
-                    except RuntimeError as error:
-                        raise BackendError(f"OpenVINO cannot load {graph}: {str(error).splitlines()[0]}") from error
-            requests[graph] = self._graphs[graph].create_infer_request()
-        return requests[graph]
+    def _compiled(self, graph: str, inputs: dict[str, NDArray]) -> openvino.CompiledModel:
+        size = size_of(inputs)
+        with self._lock:
+            if graph not in self._fixed:
+                self._fixed[graph] = size, self._compile(graph, {name: array.shape for name, array in inputs.items()})
+            fixed, compiled = self._fixed[graph]
+            if fixed == size:
+                return compiled
+            if graph not in self._any:
+                self._any[graph] = self._compile(graph)
+            return self._any[graph]
+
+    def _compile(self, graph: str, shapes: dict[str, tuple[int, ...]] | None = None) -> openvino.CompiledModel:
+        try:
+            model = self._core.read_model(self._model.graph(graph))
+            if shapes:
+                model.reshape({name: openvino.PartialShape(shape) for name, shape in shapes.items()})
+            return self._core.compile_model(model, "CPU", self._settings)
+        except RuntimeError as error:
+            raise BackendError(f"OpenVINO cannot load {graph}: {str(error).splitlines()[0]}") from error
+
+    def _request(self, graph: str, inputs: dict[str, NDArray]) -> openvino.InferRequest:
+        compiled, requests = self._compiled(graph, inputs), self._local.__dict__.setdefault("requests", {})
+        if id(compiled) not in requests:
+            requests[id(compiled)] = compiled.create_infer_request()
+        return requests[id(compiled)]
 
     def run(self, graph: str, inputs: dict[str, NDArray]) -> list[NDArray[np.float32]]:
-        request = self._request(graph)
+        request = self._request(graph, inputs)
         try:
             results = request.infer(inputs, share_inputs=True)
         except RuntimeError as error:
