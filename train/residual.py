@@ -1,7 +1,7 @@
 """What conditional coding gains over coding the difference to the prediction, as classical codecs do.
 
     python -m train.residual start --resume models/lite --out runs/start.npz
-    python -m train run --model lite --phase U1 --resume runs/start.npz --max-steps N ...         # and the same with --model residual
+    python -m train.residual run --resume runs/start.npz --data CLIPS --model residual --steps 400 --out runs/residual      # and --model lite
     python -m train.residual compare --clips CLIPS --result OUT.json runs/residual/checkpoint.pt runs/lite/checkpoint.pt
 
 Both networks begin as one codec: frames without references as the model codes them, others by the same transforms applied to the difference. The
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -26,13 +27,18 @@ from .data import load_clip, media_files
 from .layers import pack
 from .network import Network
 from .rate import lagrangian
+from .steps import PHASES
 from .temporal import fields, frame_qp
+from .trainer import Trainer
 from .warp import fetch_state, warp_packed
 
 QPS = (20, 30, 40, 50)
 OFFSETS = (0, -4, 2, 0, 2)      # of QP, by frame number
 FRAMES = len(OFFSETS)
 SIZE = 256
+PHASE = replace(PHASES["U1"], crop=128, batch=4)
+DECAY = 0.98                    # of the average over steps: there are few
+MOST_MINUTES = 600
 
 
 @torch.no_grad()
@@ -102,6 +108,19 @@ def start(resume, out) -> None:
     network, progress = load_network(resume)
     without_context(network)
     save_weights(out, network.config, network.state_dict(), progress)
+
+
+@main.command()
+@click.option("--resume", type=click.Path(exists=True, path_type=Path), required=True, help="What `start` wrote.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True, help="Folder of clips (repeatable).")
+@click.option("--model", type=click.Choice(["lite", "residual", "tiny", "tiny_residual"]), required=True)
+@click.option("--steps", type=int, required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for checkpoint and log.")
+def run(resume, data, model, steps, out) -> None:
+    """Train one of the two, as long as the other."""
+    trainer = Trainer(model, out, decay=DECAY)
+    trainer.resume(resume)
+    trainer.run(PHASE, list(data), minutes=MOST_MINUTES, max_steps=steps)
 
 
 @main.command()

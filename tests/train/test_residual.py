@@ -14,7 +14,6 @@ from test_train import clips, randomised, smooth_picture  # noqa: E402, F401
 from train import residual  # noqa: E402
 from train.config import TINY, TINY_RESIDUAL  # noqa: E402
 from train.network import Network  # noqa: E402
-from train.steps import PHASES  # noqa: E402
 from train.trainer import Trainer  # noqa: E402
 
 HOW = dict(rate="coded", rd=True, skip_below=6, half=False)
@@ -60,15 +59,15 @@ def test_copied_blocks_of_the_residual_network_are_the_prediction():
 
 def test_start_train_and_compare(clips, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(residual, "SIZE", 96)
+    monkeypatch.setattr(residual, "PHASE", replace(residual.PHASE, crop=64, batch=2))
     run = CliRunner().invoke
     origin = Trainer("tiny", tmp_path / "origin")
     origin.save()
     start = tmp_path / "start.npz"
     assert run(residual.main, ["start", "--resume", str(tmp_path / "origin/checkpoint.pt"), "--out", str(start)]).exit_code == 0
     for model in ("tiny", "tiny_residual"):
-        trainer = Trainer(model, tmp_path / model)
-        trainer.resume(start)
-        trainer.run(replace(PHASES["U1"], crop=64, batch=2), [clips], minutes=60, max_steps=3)
+        arguments = ["--resume", str(start), "--data", str(clips), "--model", model, "--steps", "3", "--out", str(tmp_path / model)]
+        assert run(residual.main, ["run", *arguments]).exit_code == 0
     checkpoints = [str(tmp_path / model / "checkpoint.pt") for model in ("tiny_residual", "tiny")]
     result = tmp_path / "result.json"
     arguments = ["compare", "--clips", str(clips), "--result", str(result)]
