@@ -103,7 +103,7 @@ def motion() -> list[str]:
     lines += table(["clip", "peer's QP", "ours: dB / bits", "x264: dB / bits (its own)", "cost", "intra in x264", "ours, x265's pictures: dB / bits", "x265: dB / bits"], rows)
     mean = sum(f["x264"][qp]["cost"] for f in clips.values() for qp in qps) / (len(clips) * len(qps))
     lines += ["", f"Mean cost against x264's vectors: {mean:+.2f} %.", "", "What candidates of the flow network (`--motion flow`) add to the search, from source "
-              f"frames at the step of the peers' QP {qps[1]}: cost against effort 1 without them, and CPU time of a frame on one thread.", ""]
+              f"frames at the step of the peers' QP {qps[len(qps) // 2]}: cost against effort 1 without them, and CPU time of a frame on one thread.", ""]
     kinds = list(next(iter(clips.values()))["flow"])
     rows = [[clip, *(f"{f['flow'][kind]['cost']:+.2f} % / {f['flow'][kind]['ms']:.1f} ms" for kind in kinds)] for clip, f in clips.items()]
     count = len(clips)
