@@ -1,10 +1,15 @@
 """The encoder's choices that benchmarks compare: where vectors come from, how symbols are rounded."""
+import numpy as np
 import pytest
 
 import zvc69
 from zvc69.codec.estimation import MotionEstimator
+from zvc69.codec.slots import Reference
 from zvc69.config import EncoderConfig
+from zvc69.core import motion
 from zvc69.core.motion import MotionField
+from zvc69.errors import ModelError
+from zvc69.model.flow import FILE, FlowModel, load_flow
 
 from .inter_samples import HEIGHT, WIDTH, coded, picture
 
@@ -20,14 +25,43 @@ def vectors(stream) -> list[bytes]:
 
 @pytest.mark.parametrize("b_frames", [0, 3])
 def test_without_motion_all_vectors_are_zero(b_frames):
-    still, moving = (coded(6, motion=motion, b_frames=b_frames) for motion in ("none", "search"))
+    still, moving = (coded(6, motion=source, b_frames=b_frames) for source in ("none", "search"))
     assert len(still.frames) == 6 and vectors(still)
     assert not any(any(field) for field in vectors(still)) and any(any(field) for field in vectors(moving))
 
 
 def test_vectors_pay():
-    still, moving = (coded(6, motion=motion, qp=24) for motion in ("none", "search"))
+    still, moving = (coded(6, motion=source, qp=24) for source in ("none", "search"))
     assert size(moving) < size(still)
+
+
+def test_search_tries_the_vectors_of_the_flow_network(monkeypatch):
+    tried = []
+    monkeypatch.setattr(motion, "search", lambda *arguments, candidates, **more: tried.append(candidates))
+    now, before = (zvc69.Frame.from_ndarray(picture(n), "rgb24") for n in (2, 0))
+    for source in ("search", "flow"):
+        MotionEstimator(EncoderConfig(motion=source).resolved()).field(now, Reference(before.planes, None, 0, 30), 30, None)
+    assert tried[0] is None and np.array_equal(tried[1], load_flow().vectors(now.y, before.y, 8))
+
+
+def test_flow_codes_as_well_as_the_search():
+    searched, helped = (coded(6, motion=source) for source in ("search", "flow"))
+    assert len(helped.frames) == 6 and size(helped) < 1.05 * size(searched)
+
+
+def test_flow_finds_what_moved():
+    before, now = (zvc69.Frame.from_ndarray(picture(n, 192, 128), "rgb24") for n in (0, 4))
+    found = load_flow(1).vectors(now.y, before.y, 8)
+    assert found.shape == (16, 24, 2)
+    assert np.abs(np.median(found[2:10, 4:-4], axis=(0, 1)) - (48, 0)).max() <= 4 and np.abs(np.median(found[13:, 4:-4], axis=(0, 1))).max() <= 4
+
+
+def test_flow_network_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(ModelError, match="no flow network in"):
+        FlowModel(tmp_path)
+    (tmp_path / FILE).write_bytes(b"no graph")
+    with pytest.raises(ModelError, match="is damaged"):
+        FlowModel(tmp_path)
 
 
 def test_rounding_by_rate_and_distortion_spends_fewer_bits():

@@ -67,7 +67,7 @@ class FlowGraph:
             parts, weight = [near, costs, step], torch.cat([weight[:, :2 * count], weight[:, 2 * count + 2:]], 1)      # no flow yet: its two columns go
         else:
             parts = [near, costs, self.times(flow, 1 / FLOW_SCALE), step]
-        x = g.leaky(g.conv(g.concat(parts, f"{at}.parts"), weight, matcher.first.bias, f"{at}.first"), f"{at}.leaky1")
+        x = g.leaky(g.conv(g.node("Concat", parts, f"{at}.parts", axis=1), weight, matcher.first.bias, f"{at}.first"), f"{at}.leaky1")
         x = g.leaky(g.layer(g.layer(x, matcher.spatial, f"{at}.spatial"), matcher.mix, f"{at}.mix"), f"{at}.leaky2")
         x = g.leaky(g.layer(g.layer(x, matcher.spatial2, f"{at}.spatial2"), matcher.mix2, f"{at}.mix2"), f"{at}.leaky3")
         step = g.node("Add", [step, g.layer(x, matcher.out, f"{at}.out")], f"{at}.corrected")
