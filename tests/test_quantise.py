@@ -50,7 +50,17 @@ def test_symbols_below_the_skip_limit_are_zero(arguments):
     assert (r == np.where(np.arange(24) % 2 == 0, 0, 3)).all()
 
 
+def test_thresholds_are_those_of_a_positions_class(arguments):
+    classes = (np.arange(H * W).reshape(H, W) % 2).astype(np.uint8)
+    tables = np.stack([arguments["thresholds"], arguments["thresholds"] + np.float32(1)])
+    r = quantise.quantise(**arguments | {"y": np.full((96, H, W), 3, np.float32), "thresholds": tables, "classes": classes})
+    assert (r == np.where(classes == 0, 3, 2)[..., None]).all()
+
+
 @pytest.mark.parametrize("change", (
+    {"classes": np.zeros((H, W), np.uint8)}, {"thresholds": np.zeros((2, 64, 16), np.float32)},
+    *({"thresholds": np.zeros((2, 64, 16), np.float32), "classes": classes}
+      for classes in (np.full((H, W), 2, np.uint8), np.zeros((W, H), np.uint8), np.zeros((H, W), np.int16))),
     {"y": np.zeros((96, H, W))}, {"y": np.zeros((95, H, W), np.float32)}, {"y": np.zeros((96, H), np.float32)},
     {"mean": np.zeros((96, W, H), np.float32)}, {"mean": np.zeros((96, H, W), np.float16)},
     {"index": np.zeros((H, W, 96), np.uint8)}, {"index": np.zeros((H, W, 24), np.int8)},

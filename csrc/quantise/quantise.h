@@ -16,7 +16,8 @@ struct QuantiseJob {
     const float* y;              // (channels, rows, columns)
     const float* mean;
     const std::uint8_t* index;   // (rows, columns, channels / 4), each below kSigmaIndices
-    const float* thresholds;     // (kSigmaIndices, kThresholds)
+    const float* thresholds;     // (classes, kSigmaIndices, kThresholds)
+    const std::uint8_t* classes; // (rows, columns), which thresholds a position takes; null: the first
     std::int16_t* r;             // (rows, columns, channels / 4)
     std::size_t channels, rows, columns;  // channels: a multiple of 4
     int step;                    // 0..3

@@ -73,11 +73,14 @@ inline void quantise_tile(const QuantiseJob& job, std::size_t i, std::size_t j, 
 
     float v[2][kTileSymbols][kTileColumns];
     subtract_means(job, i, j, columns, first, symbols, v);
-    for (std::size_t c = 0; c < columns; ++c)
+    const std::uint8_t* classes = job.classes == nullptr ? nullptr : job.classes + i * job.columns + j;
+    for (std::size_t c = 0; c < columns; ++c) {
+        const float* thresholds = job.thresholds + (classes == nullptr ? 0 : classes[c] * kSigmaIndices * kThresholds);
         for (unsigned left = coded[c]; left != 0; left &= left - 1) {
             const std::size_t n = static_cast<std::size_t>(__builtin_ctz(left)), symbol = c * stride + n;
-            r[symbol] = quantise_one<Isa>(v[c & 1][n][c], job.thresholds + index[symbol] * kThresholds);
+            r[symbol] = quantise_one<Isa>(v[c & 1][n][c], thresholds + index[symbol] * kThresholds);
         }
+    }
 }
 
 template <class Isa>

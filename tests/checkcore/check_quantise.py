@@ -45,6 +45,17 @@ def special(rng, level):
                 reference.quantise(y, mean, index, k, thresholds, 0))
 
 
+@check("quantise", "thresholds by class")
+def classes(rng, level):
+    tables = np.stack([random_thresholds(rng) for _ in range(5)])
+    for channels, h, w in ((4, 1, 1), (96, 3, 5), (96, 2, 300)):
+        y, mean = latents(rng, channels, h, w, 3.0)
+        index, chosen = rng.integers(0, 64, (h, w, channels // 4), dtype=np.uint8), rng.integers(0, 5, (h, w), dtype=np.uint8)
+        for k in range(4):
+            arguments = y, mean, index, k, tables, 20, chosen
+            compare(f"{y.shape} step {k}", quantise.quantise(*arguments), reference.quantise(*arguments))
+
+
 @check("quantise", "strided, read-only")
 def strided(rng, level):
     y, mean = latents(rng, 96, 8, 12, 3.0)

@@ -1,7 +1,6 @@
 """One frame to its payload: networks, rounding, entropy coding; and the reconstruction that later frames refer to."""
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from ..core.quantise import quantise
 from ..media import Frame
 from ..model import Backend, Model
 from ..profiler import Profiler
+from .activity import Rounding
 from .copying import choose_copies
 from .estimation import MotionEstimator
 from .latents import STEPS, Conditions, LatentOrder, begin_sigma, code_latents
@@ -38,8 +38,7 @@ class FrameCoder:
     def __init__(self, model: Model, backend: Backend, profiler: Profiler, config: EncoderConfig) -> None:
         self._model, self._backend, self._stage = model, backend, profiler.stage
         self._estimator = MotionEstimator(config)
-        # Plain rounding is what rate-distortion rounding becomes when bits do not count.
-        self._thresholds = model.integers.thresholds(math.inf if config.rounding == "plain" else model.manifest.distortion)
+        self._rounding = Rounding(model, config.rounding, config.tune)
 
     def intra(self, frame: Frame, qp: int, pts: int, *, reference: bool) -> Coded:
         """A frame without references; `reference`: later frames will refer to it."""
@@ -91,6 +90,8 @@ class FrameCoder:
         with self._stage("scale"):
             z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
             sigma = begin_sigma(self._model, conditions, z)
+        with self._stage("quantise"):
+            classes = self._rounding.classes(packed)
         indices, residuals, mean = [], [], analysis.mean_1
         for k in range(STEPS):
             if k == 2:
@@ -101,7 +102,7 @@ class FrameCoder:
             with self._stage("scale"):
                 index = sigma.indices(k)
             with self._stage("quantise"):
-                r = quantise(analysis.y, mean, index, k, self._thresholds, skip)
+                r = quantise(analysis.y, mean, index, k, self._rounding.thresholds, skip, classes)
             with self._stage("scale"):
                 sigma.put(k, r)
             indices.append(index)

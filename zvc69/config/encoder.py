@@ -13,6 +13,7 @@ from .limits import B_FRAMES, MAX_QP
 from .option import choice, documented, flag, number, option_named, options_of, text, whole, written
 from .presets import PRESETS, Preset
 from .quality import Quality
+from .tune import Tune
 
 _TARGETS = "quality", "qp", "crf", "bitrate"
 """Options of which one says what is aimed at."""
@@ -34,6 +35,7 @@ class EncoderConfig:
     """
 
     preset: Preset = choice(Preset.MEDIUM, Preset, "How much time the encoder takes for better compression.")
+    tune: Tune = choice(Tune.PSNR, Tune, "What quality is: psnr, squared error wherever it is; visual, errors count more where little goes on, as MS-SSIM has it.")
     quality: Quality | None = choice(None, Quality, "Quality by name, about 0.1, 0.25, 0.5 and 1.0 bits per pixel on photographs; medium unless qp, crf or bitrate is given.")
     qp: int | None = whole(None, 0, MAX_QP, "The quantiser itself: higher is smaller, one step is about 6 % of the bits.")
     crf: float | None = number(None, 0, MAX_QP, "Constant quality: a QP that follows what frames are like, fractions too.")

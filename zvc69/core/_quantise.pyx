@@ -13,6 +13,7 @@ cdef extern from "quantise/quantise.h" namespace "zvc" nogil:
         const float* mean
         const uint8_t* index
         const float* thresholds
+        const uint8_t* classes
         int16_t* r
         size_t channels, rows, columns
         int step, skip_below
@@ -22,11 +23,14 @@ cdef extern from "quantise/quantise.h" namespace "zvc" nogil:
 
 
 def quantise(int level, const float[:, :, ::1] y, const float[:, :, ::1] mean, const uint8_t[:, :, ::1] index,
-             const float[:, ::1] thresholds, int step, int skip_below, int16_t[:, :, ::1] r):
+             const float[:, :, ::1] thresholds, const uint8_t[:, ::1] classes, int step, int skip_below, int16_t[:, :, ::1] r):
     cdef QuantiseJob job
     job.channels, job.rows, job.columns = y.shape[0], y.shape[1], y.shape[2]
     job.y, job.mean, job.index = &y[0, 0, 0], &mean[0, 0, 0], &index[0, 0, 0]
-    job.thresholds, job.r = &thresholds[0, 0], &r[0, 0, 0]
+    job.thresholds, job.r = &thresholds[0, 0, 0], &r[0, 0, 0]
+    job.classes = NULL
+    if classes is not None:
+        job.classes = &classes[0, 0]
     job.step, job.skip_below = step, skip_below
     with nogil:
         quantise_kernels(<Isa>level).quantise(job)

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from . import _pack, cpu
 
 CHANNELS = 96
+LUMA = 64
+"""Of the channels, the first."""
 ALIGNMENT = 32
 """Pictures are extended at right and bottom to a multiple of this many luma samples."""
 DEPTHS = (8, 10, 12)

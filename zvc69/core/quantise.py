@@ -26,7 +26,7 @@ def step_of(h: int, w: int, channels: int = 96) -> NDArray[np.uint8]:
 
 
 def quantise(y: NDArray[np.float32], mean: NDArray[np.float32], index: NDArray[np.uint8], k: int,
-             thresholds: NDArray[np.float32], skip_below: int) -> NDArray[np.int16]:
+             thresholds: NDArray[np.float32], skip_below: int, classes: NDArray[np.uint8] | None = None) -> NDArray[np.int16]:
     """Residuals of sigma step `k`, (h, w, channels / 4) int16, channels ascending.
 
     `y` and `mean` are (channels, h, w) float32, `index` is (h, w, channels / 4) uint8 below 64, `thresholds` is
@@ -34,6 +34,8 @@ def quantise(y: NDArray[np.float32], mean: NDArray[np.float32], index: NDArray[n
     v = y - mean, the residual's magnitude is how many of ``thresholds[index, 1:]`` are <= abs(v); once all are,
     15 + floor(abs(v) - thresholds[index, 15]), at most 32767. Its sign is that of v. Symbols with
     ``index < skip_below`` and those of a v that is not finite are 0.
+
+    classes: (h, w) uint8; `thresholds` is (n, 64, 16) then, and positions of class c take the c-th table.
 
     Raises ValueError for another shape, dtype or range. Source: docs/INTERNALS.md.
     """
@@ -48,10 +50,14 @@ def quantise(y: NDArray[np.float32], mean: NDArray[np.float32], index: NDArray[n
         raise ValueError(f"index must be uint8 of shape {shape}, not {index.dtype} of shape {index.shape}")
     if index.max() >= SIGMA_INDICES:
         raise ValueError(f"sigma index {index.max()} is not below {SIGMA_INDICES}")
-    if thresholds.dtype != np.float32 or thresholds.shape != (SIGMA_INDICES, THRESHOLDS):
-        raise ValueError(f"thresholds must be float32 of shape {(SIGMA_INDICES, THRESHOLDS)}")
+    table = SIGMA_INDICES, THRESHOLDS
+    if thresholds.dtype != np.float32 or thresholds.shape != (table if classes is None else (len(thresholds), *table)):
+        raise ValueError(f"thresholds must be float32 of shape {table if classes is None else ('n', *table)}")
+    if classes is not None and (classes.dtype != np.uint8 or classes.shape != (h, w) or classes.max() >= len(thresholds)):
+        raise ValueError(f"classes must be uint8 of shape {(h, w)} below {len(thresholds)}")
+    thresholds = thresholds.reshape(-1, *table)
     # Written so that NaN fails too.
-    if not ((thresholds[:, 1] >= 0).all() and (thresholds[:, 1:-1] <= thresholds[:, 2:]).all()):
+    if not ((thresholds[:, :, 1] >= 0).all() and (thresholds[:, :, 1:-1] <= thresholds[:, :, 2:]).all()):
         raise ValueError("thresholds must be at least 0 and rise along each row")
     if not 0 <= k < STEPS:
         raise ValueError(f"step {k} is not in 0..{STEPS - 1}")
@@ -59,5 +65,5 @@ def quantise(y: NDArray[np.float32], mean: NDArray[np.float32], index: NDArray[n
         raise ValueError(f"skip_below {skip_below} is not in 0..{SIGMA_INDICES}")
     r = np.empty(shape, np.int16)
     _quantise.quantise(cpu.level(), np.ascontiguousarray(y), np.ascontiguousarray(mean), np.ascontiguousarray(index),
-                       np.ascontiguousarray(thresholds), k, skip_below, r)
+                       np.ascontiguousarray(thresholds), None if classes is None else np.ascontiguousarray(classes), k, skip_below, r)
     return r
