@@ -90,7 +90,7 @@ class FrameCoder:
         with self._stage("scale"):
             z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
             sigma = begin_sigma(self._model, conditions, z)
-        with self._stage("quantise"):
+        with self._stage("activity"):
             classes = self._rounding.classes(packed)
         indices, residuals, mean = [], [], analysis.mean_1
         for k in range(STEPS):
