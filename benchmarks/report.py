@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
+from statistics import mean
 
 from zvc69.bench.plots import write_plots
 from zvc69.bench.tables import markdown
@@ -62,12 +64,12 @@ def speed() -> list[str]:
     return lines + table(["", "ms a frame", "fps", "stages, ms", "outside the networks: of stages / of wall time", "peak memory, MB"], rows)
 
 
-TOOLS = {"no-vectors": "vectors (`--motion none` without)", "one-reference": "slot B and older references (`--reference-frames 1` without)",
-         "plain-rounding": "rounding by rate and distortion (`--rounding plain` without)", "flow": "the plain search, not the flow network's help (`--motion flow`)"}
+TOOLS = {"no-vectors": "vectors (against `--motion none`)", "one-reference": "slot B and older references (against `--reference-frames 1`)",
+         "plain-rounding": "rounding by rate and distortion (against `--rounding plain`)", "flow": "the search alone (against `--motion flow`)"}
 
 
 def tools() -> list[str]:
-    """What `zvc69 bench rd CLIPS --set IP --set no-vectors=motion=none ... --json benchmarks/results/tools.json` measured. Nothing without that file."""
+    """What `zvc69 bench rd CLIPS --set IP --set no-vectors=motion=none ... --json benchmarks/results/tools.json` measured, if that file is there."""
     if not (RESULTS / "tools.json").exists():
         return []
     rd = load("tools")
@@ -81,35 +83,44 @@ def tools() -> list[str]:
         f"{', '.join(map(str, settings['qps']))}: negative is what the part gains.", ""] + table(["part", "mean", *clips], rows)
 
 
+MOTION = """The first {frames} frames of each clip, coded by the peer as I P P P ... (preset medium, constant quantiser, one reference). Our search predicts the same
+source frames from the pictures that the peer decoded, at the QP of the same step. PSNR is that of the luma prediction, bits are those of motion a frame.
+x264: its vectors, exported by FFmpeg's decoder, through our compensation, without the blocks that it codes as intra; bits of them by our coder, and in brackets
+those that its own log counts (vectors, partitions and modes). Cost: absolute error + 0.45 step bits, ours against its vectors by our coder.
+x265: FFmpeg's HEVC decoder exports no vectors, so its fields cannot be compared as fields; PSNR (intra blocks included, its own interpolation) and bits are
+those of its log."""
+FLOW = """What candidates of the flow network (`--motion flow`) add to the search, from source frames at the step of the peers' QP {qp}: cost against effort 1 without
+them, and CPU time of a frame on one thread."""
+
+
 def motion() -> list[str]:
     """What `benchmarks.motion_quality` measured. Nothing without that file."""
     if not (RESULTS / "motion_quality.json").exists():
         return []
     result = load("motion_quality")
     clips, qps = result["clips"], [str(qp) for qp in result["peer_qps"]]
-    lines = heading("Motion beside x264 and x265", result) + [
-        f"The first {result['frames']} frames of each clip, coded by the peer as I P P P ... (preset medium, constant quantiser, one reference). Our search predicts "
-        "the same source frames from the pictures that the peer decoded, at the QP of the same step. PSNR is that of the luma prediction, bits are those of motion "
-        "a frame. x264: its vectors, exported by FFmpeg's decoder, through our compensation, without the blocks that it codes as intra; bits of them by our coder, and "
-        "in brackets those that its own log counts (vectors, partitions and modes). Cost: absolute error + 0.45 step bits, ours against its vectors by our coder. "
-        "x265: FFmpeg's HEVC decoder exports no vectors, so its fields cannot be compared as fields; PSNR (intra blocks included, its own interpolation) and bits are those "
-        "of its log.", ""]
-    rows = []
-    for clip, figures in clips.items():
-        for qp in qps:
-            a, b = figures["x264"][qp], figures["x265"][qp]
-            rows.append([clip, qp, f"{a['ours']['psnr']:.2f} / {a['ours']['bits']}", f"{a['x264']['psnr']:.2f} / {a['x264']['bits']} ({a['x264']['own_bits']})",
-                         f"{a['cost']:+.1f} %", f"{a['intra']:.0%}", f"{b['ours']['psnr']:.2f} / {b['ours']['bits']}", f"{b['x265']['psnr']:.2f} / {b['x265']['own_bits']}"])
-    lines += table(["clip", "peer's QP", "ours: dB / bits", "x264: dB / bits (its own)", "cost", "intra in x264", "ours, x265's pictures: dB / bits", "x265: dB / bits"], rows)
-    mean = sum(f["x264"][qp]["cost"] for f in clips.values() for qp in qps) / (len(clips) * len(qps))
-    lines += ["", f"Mean cost against x264's vectors: {mean:+.2f} %.", "", "What candidates of the flow network (`--motion flow`) add to the search, from source "
-              f"frames at the step of the peers' QP {qps[len(qps) // 2]}: cost against effort 1 without them, and CPU time of a frame on one thread.", ""]
+    rows, costs = [], []
+    for clip, qp in product(clips, qps):
+        a, b = clips[clip]["x264"][qp], clips[clip]["x265"][qp]
+        costs.append(a["cost"])
+        rows.append([clip, qp, _predicted(a["ours"]), f"{_predicted(a['x264'])} ({a['x264']['own_bits']})", f"{a['cost']:+.1f} %", f"{a['intra']:.0%}",
+                     _predicted(b["ours"]), f"{b['x265']['psnr']:.2f} / {b['x265']['own_bits']}"])
+    head = ["clip", "peer's QP", "ours: dB / bits", "x264: dB / bits (its own)", "cost", "intra in x264", "ours, x265's pictures: dB / bits",
+            "x265: dB / bits"]
+    lines = heading("Motion beside x264 and x265", result) + [MOTION.format(frames=result["frames"]), ""] + table(head, rows)
+    lines += ["", f"Mean cost against x264's vectors: {mean(costs):+.2f} %.", "", FLOW.format(qp=qps[len(qps) // 2]), ""]
     kinds = list(next(iter(clips.values()))["flow"])
-    rows = [[clip, *(f"{f['flow'][kind]['cost']:+.2f} % / {f['flow'][kind]['ms']:.1f} ms" for kind in kinds)] for clip, f in clips.items()]
-    count = len(clips)
-    rows.append(["mean", *(f"{sum(f['flow'][kind]['cost'] for f in clips.values()) / count:+.2f} % / "
-                           f"{sum(f['flow'][kind]['ms'] for f in clips.values()) / count:.1f} ms" for kind in kinds)])
-    return lines + table(["clip", *kinds], rows)
+    rows = [[clip, *(_cost(figures["flow"][kind]) for kind in kinds)] for clip, figures in clips.items()]
+    means = [{key: mean([figures["flow"][kind][key] for figures in clips.values()]) for key in ("cost", "ms")} for kind in kinds]
+    return lines + table(["clip", *kinds], [*rows, ["mean", *map(_cost, means)]])
+
+
+def _predicted(figures: dict[str, float]) -> str:
+    return f"{figures['psnr']:.2f} / {figures['bits']}"
+
+
+def _cost(figures: dict[str, float]) -> str:
+    return f"{figures['cost']:+.2f} % / {figures['ms']:.1f} ms"
 
 
 def entropy() -> list[str]:

@@ -15,13 +15,13 @@ from train.flow_network import LEVELS, FlowNetwork  # noqa: E402
 from zvc69.model.flow import FILE, FlowModel  # noqa: E402
 
 
-def texture(height: int, width: int) -> "torch.Tensor":
+def texture(height: int, width: int) -> torch.Tensor:
     g = torch.Generator().manual_seed(1)
     noise = torch.rand(1, 1, height // 16, width // 16, generator=g) * 200 + 20
     return torch.nn.functional.interpolate(noise, size=(height, width), mode="bicubic").clamp(0, 255)
 
 
-def shifted(dx: int, dy: int) -> tuple["torch.Tensor", "torch.Tensor"]:
+def shifted(dx: int, dy: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Current and reference picture of 128x160, with the vector (dx, dy) everywhere."""
     wide = texture(256, 320)
     return wide[:, :, 64 + dy:192 + dy, 64 + dx:224 + dx], wide[:, :, 64:192, 64:224]

@@ -136,10 +136,10 @@ def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: in
            candidates: NDArray[np.int16] | None = None, effort: int = 1) -> MotionField:
     """Field that predicts the luma plane `current_y` from `reference_y` at the least SAD + 0.45 step(qp) bits.
 
-    Both planes are (height, width), uint8 at `depth` 8, uint16 at 10 and 12; `qp` is 0..63. `previous` is the field
-    of the frame before, a source of candidates (give the same one to `encode`). `candidates` are further ones, of any origin: (h, w, 2) int16, a quarter-pel vector of
-    every 8x8 block; those beyond 2047 or the picture's surroundings are passed over. `effort` 0 is the fastest, 2 the most
-    thorough. The result is the same at every instruction set.
+    Both planes are (height, width), uint8 at `depth` 8, uint16 at 10 and 12; `qp` is 0..63. `previous` is the field of the frame before, a
+    source of candidates (give the same one to `encode`). `candidates` are further ones, of any origin: (h, w, 2) int16, a quarter-pel vector
+    of every 8x8 block; those beyond 2047 or the picture's surroundings are passed over. `effort` 0 is the fastest, 2 the most thorough. The
+    result is the same at every instruction set.
 
     Method: vectors of 32x32 blocks at 1/4 size, of 16x16 at 1/2 size around those, then per block candidates of neighbours, the previous field and the
     level above, diamond steps of whole pixels, squares of half and quarter pixels with the compensation's own filter;
