@@ -22,6 +22,16 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def cpu_model() -> str:
+    """Name with family, model and stepping: virtual machines call several generations by one name."""
+    try:
+        fields = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines() if ":" in line)
+    except OSError:
+        return cpu_name()
+    numbers = [fields.get(name, "").strip() for name in ("cpu family\t", "model\t\t", "stepping\t")]
+    return f"{cpu_name()} ({'/'.join(numbers)})" if all(numbers) else cpu_name()
+
+
 def environment(command: str) -> dict:
     """Command, date, versions and CPU, to stand at the head of a result file."""
     packages = {"zvc69": zvc69.__version__}

@@ -31,3 +31,9 @@ def test_failing_suite_is_measured_again_and_its_best_counts(monkeypatch, capsys
 def test_lasting_regression_is_named(monkeypatch, capsys):
     monkeypatch.setattr(check, "measure", lambda suite: {"a": 5.0})
     assert check.check("entropy", {"a": 10.0}, 0.1) == {"entropy: a": "5.00, was 10.00"}
+
+
+def test_cpu_without_a_baseline_is_held_to_the_lowest_of_others_by_a_wider_bound():
+    baselines = {"one": {"suites": {"core": {"a": 4.0, "b": 2.0}}}, "two": {"suites": {"core": {"a": 3.0}}}}
+    assert check.baseline_of(baselines, "one") == ({"core": {"a": 4.0, "b": 2.0}}, check.TOLERANCE)
+    assert check.baseline_of(baselines, "three") == ({"core": {"a": 3.0, "b": 2.0}}, check.TOLERANCE_ELSEWHERE)
