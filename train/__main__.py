@@ -46,6 +46,21 @@ def run(model, phase, minutes, data, out, resume, threads, rate, max_steps) -> N
     trainer.run(chosen, list(data), minutes, max_steps=max_steps)
 
 
+@main.command("profile")
+@click.option("--model", type=click.Choice(sorted(MODELS)), default="lite", show_default=True)
+@click.option("--phase", type=click.Choice(sorted(PHASES)), default="U3", show_default=True)
+@click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True, help="Folder of stills or clips (repeatable).")
+@click.option("--steps", type=int, default=4, show_default=True)
+@click.option("--threads", type=int, default=1, show_default=True)
+def profile_command(model, phase, data, steps, threads) -> None:
+    """Where a training step's time goes."""
+    from .network import Network
+    from .profiling import profile_phase
+    torch.set_num_threads(threads)
+    for name, value in profile_phase(Network(MODELS[model]), PHASES[phase], list(data), steps).items():
+        click.echo(f"{name:<36}{value:8.1%}" if name.startswith("share") else f"{name:<36}{value:8.1f}")
+
+
 @main.command()
 @click.option("--resume", type=click.Path(exists=True, path_type=Path), required=True, help="Checkpoint (.pt) or released model folder.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True,

@@ -30,6 +30,7 @@ class Phase:
     half: bool = True            # bf16
     exact: bool = False          # sigma network in float32, so that it is the integer network
     skip_below: int = 0
+    checkpointed: bool = False   # activations of a frame are computed again for its gradients: less memory, a third more time
 
 
 PHASES = {p.name: p for p in (
@@ -37,6 +38,7 @@ PHASES = {p.name: p for p in (
     Phase("U1", batch=8, frames=4, rate=3e-4),
     Phase("U2", crop=224, batch=4, frames=5, rate=3e-4, intra_every=4, through_time=True),
     Phase("U3", crop=224, batch=4, frames=5, rate=3e-4, between=0.35, intra_every=4, through_time=True),
+    Phase("U3L", crop=224, batch=2, frames=13, rate=1.5e-4, between=0.35, intra_every=8, through_time=True, checkpointed=True),
     Phase("U4", rate=1.2e-4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
     # no gradients through time here: with "mixed" bits their norm rose a hundredfold within half an hour, and BD-rate got worse
     Phase("U5", crop=224, batch=4, frames=5, rate=1.2e-4, between=0.35, intra_every=4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
@@ -70,7 +72,7 @@ class Steps:
         between = self._rng.random() < phase.between
         structure = (random_access if between else low_delay)(phase.frames, self._rng)
         stats = sequence_step(network, self._clips.batch(phase.batch), structure, self._qp(phase.batch), self._generator,
-                              through_time=phase.through_time, **self._how)
+                              through_time=phase.through_time, checkpointed=phase.checkpointed, **self._how)
         return stats, phase.batch * phase.frames
 
     def _intra(self, network: Network, n: int) -> tuple[torch.Tensor, int]:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from zvc69.codec.copying import CHROMA_WEIGHT, FIRST_BIT_COST
 from zvc69.core import motion
 
+from . import checkpoint_training
 from .config import DISTORTION, LEVELS, MAX_QP
 from .integer import RoundSTE
 from .layers import step_size
@@ -54,10 +55,11 @@ def fields(current: torch.Tensor, reference: torch.Tensor, qp: torch.Tensor) -> 
 
 
 def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
-                  through_time: bool = False, **how) -> Iterator[tuple[Coding, torch.Tensor, torch.Tensor, Output]]:
+                  through_time: bool = False, checkpointed: bool = False, **how) -> Iterator[tuple[Coding, torch.Tensor, torch.Tensor, Output]]:
     """Codes the frames of `pictures` (N, T, 96, h, w) in the order of `structure`; gives each one's plan, picture, QP and output.
 
-    through_time: gradients reach the frames that a frame refers to. `how` goes to `Network.forward`.
+    through_time: gradients reach the frames that a frame refers to. checkpointed: activations are computed again for gradients
+    instead of kept. `how` goes to `Network.forward`.
     """
     n = pictures.shape[0]
     thresholds = torch.empty(n).uniform_(*COPY_BITS, generator=generator) * (torch.rand(n, generator=generator) < COPY_SHARE)
@@ -66,23 +68,21 @@ def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Codi
     for coding in structure:
         picture = pictures[:, coding.t].contiguous(memory_format=torch.channels_last)
         qp = frame_qp(base_qp, coding.offset)
-        if coding.a is None:
-            out = network(picture, qp, **how)
-        else:
-            out = _predicted(network, picture, qp, coding, done, states, thresholds, generator, how)
+        frame = (picture, qp) if coding.a is None else _predicted(network, picture, qp, coding, done, states, thresholds, generator)
+        out = checkpoint_training.forward(network, *frame, **how) if checkpointed else network(*frame, **how)
         yield coding, picture, qp, out
         shown = RoundSTE.apply(out.picture).clamp(0, 255)
         done[coding.t], states[coding.t] = shown if through_time else shown.detach(), out.state.detach()
 
 
 def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
-                  through_time: bool = False, **how) -> torch.Tensor:
+                  through_time: bool = False, checkpointed: bool = False, **how) -> torch.Tensor:
     """Adds the gradients of all frames, as `code_sequence` codes them; without `through_time`, each is on its own.
 
     Returns mean J, bits per pixel and luma MSE over the frames.
     """
     stats, total = torch.zeros(3), torch.zeros(())
-    for coding, picture, qp, out in code_sequence(network, pictures, structure, base_qp, generator, through_time, **how):
+    for coding, picture, qp, out in code_sequence(network, pictures, structure, base_qp, generator, through_time, checkpointed, **how):
         j, bpp, mse, _ = lagrangian(out, picture, qp)
         loss = j.mean() * ((I_WEIGHT if coding.a is None else 1.0) / len(structure))
         if through_time:
@@ -95,7 +95,8 @@ def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Codi
     return stats
 
 
-def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding: Coding, done, states, thresholds, generator, how) -> Output:
+def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding: Coding, done, states, thresholds, generator) -> tuple:
+    """A predicted frame as `Network.forward` takes it."""
     def chance() -> float:
         return float(torch.rand((), generator=generator))
 
@@ -113,4 +114,4 @@ def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding
     with torch.no_grad():
         base = torch.lerp(slot_a, slot_b, blend)
         copy = copy_map((network.transform(picture) - network.transform(base)) * LEVELS, qp, thresholds)
-    return network(picture, qp, slot_a, slot_b, state, copy, blend, **how)
+    return picture, qp, slot_a, slot_b, state, copy, blend

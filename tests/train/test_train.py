@@ -249,3 +249,10 @@ def test_slots_graphs_agree_with_pytorch(blend):
     mean_2, = run(refine_graph, features=t(features), context=t(context), r=out.r, mean_1=t(mean_1))
     synthesised, = run(synthesis_graph, r=out.r, mean_1=t(mean_1), mean_2=t(mean_2), base=torch.lerp(a, b, blend), context=t(context), qp=qp)
     assert np.abs(synthesised - out.picture.numpy()).max() < 0.05
+
+
+def test_profile_says_where_time_goes(stills, tmp_path):
+    from train.profiling import profile_phase
+    figures = profile_phase(Network(TINY), replace(PHASES["U0"], crop=64, batch=2), [stills], 1)
+    shares = [value for name, value in figures.items() if name.startswith("share of")]
+    assert figures["crops a CPU second"] > 0 and sum(shares) == pytest.approx(1)
