@@ -4,14 +4,17 @@ import pytest
 
 import zvc69
 from zvc69.codec.estimation import MotionEstimator
+from zvc69.codec.frame_coder import FrameCoder
 from zvc69.codec.slots import Reference
 from zvc69.config import EncoderConfig
 from zvc69.core import motion
 from zvc69.core.motion import MotionField
 from zvc69.errors import ModelError
+from zvc69.model import create_backend, load_model
 from zvc69.model.flow import FILE, FlowModel, load_flow
+from zvc69.profiler import Profiler
 
-from .inter_samples import HEIGHT, WIDTH, coded, picture
+from .inter_samples import HEIGHT, MODEL, WIDTH, coded, picture
 
 
 def size(stream) -> int:
@@ -62,6 +65,19 @@ def test_flow_network_that_is_not_there_is_an_error(tmp_path):
     (tmp_path / FILE).write_bytes(b"no graph")
     with pytest.raises(ModelError, match="is damaged"):
         FlowModel(tmp_path)
+
+
+@pytest.mark.parametrize("source", ["search", "flow"])
+def test_references_searched_side_by_side_give_the_same_frame(source):
+    model = load_model(MODEL)
+    payloads = []
+    for threads in (1, 2):
+        config = EncoderConfig(motion=source, threads=threads).resolved()
+        coder = FrameCoder(model, create_backend("cpu", model, 1), Profiler(), config)
+        frames = [zvc69.Frame.from_ndarray(picture(n), "rgb24").convert("yuv420") for n in range(4)]
+        references = [coder.intra(frame, 20, n, reference=True).reference for n, frame in enumerate(frames[:3])]
+        payloads.append(coder.inter(frames[3], 30, 3, references[2], references[:2]).payload)
+    assert payloads[0] == payloads[1]
 
 
 def test_rounding_by_rate_and_distortion_spends_fewer_bits():

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ from .latents import STEPS, Conditions, LatentOrder, begin_sigma, code_latents
 from .slots import Reference, Slot, best_second, nearest_or_best
 from .temporal import Prediction, copy_blocks, fetch_state, predict, take_padding
 
+SEARCHES = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Coded:
@@ -38,6 +41,8 @@ class FrameCoder:
     def __init__(self, model: Model, backend: Backend, profiler: Profiler, config: EncoderConfig) -> None:
         self._model, self._backend, self._stage = model, backend, profiler.stage
         self._estimator = MotionEstimator(config)
+        # References are searched side by side. Not more than two: each search holds sixteen pictures.
+        self._each = map if config.threads == 1 else ThreadPoolExecutor(SEARCHES, "motion").map
         self._rounding = Rounding(model, config.rounding, config.tune)
 
     def intra(self, frame: Frame, qp: int, pts: int, *, reference: bool) -> Coded:
@@ -53,7 +58,7 @@ class FrameCoder:
 
         wanted: later frames will refer to it.
         """
-        slot_a, *rest = [self._slot(frame, qp, pts, reference) for reference in (a, *others)]
+        slot_a, *rest = self._slots(frame, qp, pts, (a, *others))
         with self._stage("motion"):
             if not between and rest:
                 slot_a, rest = nearest_or_best(frame.y, slot_a, rest, qp, frame.depth)
@@ -70,12 +75,13 @@ class FrameCoder:
             state = None if slot_a.reference.state is None else fetch_state(slot_a.reference.state, slot_a.field)
         return self._code(frame, packed, Conditions(qp, state, copy), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted)
 
-    def _slot(self, frame: Frame, qp: int, pts: int, reference: Reference) -> Slot:
-        expected = reference.field_at(pts)
+    def _slots(self, frame: Frame, qp: int, pts: int, references: Sequence[Reference]) -> list[Slot]:
+        expected = [reference.field_at(pts) for reference in references]
         with self._stage("motion"):
-            field = self._estimator.field(frame, reference, qp, expected)
+            fields = list(self._each(lambda reference, field: self._estimator.field(frame, reference, qp, field), references, expected))
         with self._stage("compensate"):
-            return Slot(reference, expected, field, field.warp(reference.planes, frame.depth))
+            planes = list(self._each(lambda reference, field: field.warp(reference.planes, frame.depth), references, fields))
+        return list(map(Slot, references, expected, fields, planes))
 
     def _code(self, frame: Frame, packed: NDArray[np.float32], conditions: Conditions, pts: int, prediction: Prediction | None = None,
               slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,
