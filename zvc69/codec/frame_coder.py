@@ -92,7 +92,7 @@ class FrameCoder:
         order = LatentOrder(self._model, h // 4, w // 4, conditions)
         with self._stage("analysis"):
             analysis = (self._backend.analyse(packed, qp) if prediction is None
-                        else self._backend.analyse(packed, qp, prediction.slots, order.kept_z()))
+                        else self._backend.analyse(packed, qp, prediction.slots, order.kept_z(), copy))
         with self._stage("scale"):
             z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
             sigma = begin_sigma(self._model, conditions, z)

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from ..errors import BackendError
 from .store import Model
+from .tiled import Part, TiledFrames
+from .tiles import Rectangle
 
 Array = NDArray[np.float32]
+Copy = NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,13 @@ class Slots:
         """The prediction, (96, h, w)."""
         return self.a if not self.blend else self.a + np.float32(self.blend) * (self.b - self.a)
 
+    @property
+    def blend_input(self) -> NDArray[np.float32]:
+        return np.array([self.blend], np.float32)
+
     def inputs(self) -> dict[str, NDArray]:
         """As the graphs take them."""
-        return _batch(slot_a=self.a, slot_b=self.b) | {"blend": np.array([self.blend], np.float32)}
+        return _batch(slot_a=self.a, slot_b=self.b) | {"blend": self.blend_input}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class Analysis:
     y (96, h, w)   latents in quantiser units      z (48, h/4, w/4)   rounded hyper latents
     mean_1 (96, h, w)   means of the first group   features, context   what later stages need, as it is
     base   the prediction, a packed picture; None, like context, in intra frames
+    parts  what was run, where that was not the whole picture: y, z, mean_1 are zero elsewhere, and context is theirs
     """
 
     y: Array
@@ -50,6 +58,7 @@ class Analysis:
     features: Array
     context: Array | None = None
     base: Array | None = None
+    parts: list[Part] | None = None
 
 
 class Runner(Protocol):
@@ -59,41 +68,58 @@ class Runner(Protocol):
 
 
 class Backend:
-    """The network stages of a model on one runtime. Pictures are packed (docs/INTERNALS.md), qp is 0..63."""
+    """The network stages of a model on one runtime. Pictures are packed (docs/INTERNALS.md), qp is 0..63.
 
-    def __init__(self, name: str, runner: Runner):
-        self.name, self._runner = name, runner
+    copy: (h/4, w/4) bool, True in 32x32 blocks whose output is not used; None: nowhere. Where that is much, only the parts around the others are
+    run, unless `tiles` is False. What is given there is then zero (latents, means) or anything (pictures).
+    """
 
-    def analyse(self, picture: Array, qp: int, slots: Slots | None = None, keep: Array | None = None) -> Analysis:
+    def __init__(self, name: str, runner: Runner, tiled: TiledFrames | None = None):
+        self.name, self._runner, self._tiled, self.tiles = name, runner, tiled, True
+
+    def analyse(self, picture: Array, qp: int, slots: Slots | None = None, keep: Array | None = None, copy: Copy = None) -> Analysis:
         """`context`, `analysis`, `hyper_analysis`, `hyper_synthesis` and `mean_1` of a frame.
 
         keep (48, h/4, w/4): 1 where z is coded, else 0; with slots only.
         """
         if slots is None:
             return Analysis(*self._runner.run("analyse_intra", _batch(picture=picture) | _qp(qp)))
-        inputs = _batch(picture=picture, keep=keep) | slots.inputs() | _qp(qp)
-        return Analysis(*self._runner.run("analyse_inter", inputs), base=slots.base)
+        if (rectangles := self._rectangles(copy, encode=True)) is None:
+            inputs = _batch(picture=picture, keep=keep) | slots.inputs() | _qp(qp)
+            return Analysis(*self._runner.run("analyse_inter", inputs), base=slots.base)
+        parts, y, z = self._tiled.latents(picture, _qp(qp)["qp"], slots.a, slots.b, slots.blend_input, keep, rectangles)
+        mean_1, features = self._tiled.first_means(parts, z, y)
+        return Analysis(y, z, mean_1, features, base=slots.base, parts=parts)
 
     def refine(self, analysis: Analysis, r: Array) -> Array:
         """`mean_2` (96, h, w), given r of the first group."""
+        if analysis.parts is not None:
+            return self._tiled.second_means(analysis.parts, analysis.features, r)
         inputs = _batch(features=analysis.features, r=r, mean_1=analysis.mean_1)
         if analysis.context is None:
             return self._runner.run("refine_intra", inputs)[0]
         return self._runner.run("refine_inter", inputs | _batch(context=analysis.context))[0]
 
-    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None) -> Array:
+    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None, copy: Copy = None) -> Array:
         """All of a frame's reconstruction: packed picture (96, h, w) of z (48, h/4, w/4) and r (96, h, w)."""
         inputs = _batch(z=z, r=r) | _qp(qp)
         if slots is None:
             return self._runner.run("decode_intra", inputs)[0]
+        if (rectangles := self._rectangles(copy, encode=False)) is not None:
+            return self._tiled.decode(z, r, _qp(qp)["qp"], slots.a, slots.b, slots.base, rectangles)
         return self._runner.run("decode_inter", inputs | slots.inputs())[0]
 
     def synthesise(self, analysis: Analysis, mean_2: Array, r: Array, qp: int) -> Array:
         """The encoder's reconstruction: as `decode`, the means being known."""
+        if analysis.parts is not None:
+            return self._tiled.picture(analysis.parts, r, _qp(qp)["qp"], analysis.base)
         inputs = _batch(r=r, mean_1=analysis.mean_1, mean_2=mean_2) | _qp(qp)
         if analysis.context is None:
             return self._runner.run("synthesise_intra", inputs)[0]
         return self._runner.run("synthesise_inter", inputs | _batch(base=analysis.base, context=analysis.context))[0]
+
+    def _rectangles(self, copy: Copy, *, encode: bool) -> list[Rectangle] | None:
+        return self._tiled.plan(copy, encode) if self._tiled is not None and self.tiles else None
 
 
 def _batch(**arrays: Array) -> dict[str, NDArray]:
@@ -137,6 +163,8 @@ def create_backend(name: str, model: Model, threads: int = 0) -> Backend:
         raise BackendError(f"backend {chosen} is not available: {reason}")
     if chosen == "cpu":
         from .onnx_runner import OnnxRunner
-        return Backend(chosen, OnnxRunner(model, threads))
-    from .openvino_runner import OpenVinoRunner
-    return Backend(chosen, OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32"))
+        runner: Runner = OnnxRunner(model, threads)
+    else:
+        from .openvino_runner import OpenVinoRunner
+        runner = OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32")
+    return Backend(chosen, runner, TiledFrames(model, runner.run) if model.manifest.inter else None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import ModelError, WrongModelError
 from . import tables
 from .manifest import FILE, Manifest, read_file, read_manifest
+from .stages import STAGES, WHOLE, cut
 
 
 class Model:
@@ -26,7 +27,9 @@ class Model:
         return tables.IntegerPart(read_file(self.folder, self.manifest, tables.FILE))
 
     def graph(self, name: str) -> bytes:
-        """A serialised ONNX graph, e.g. "decode_intra"."""
+        """A serialised ONNX graph, e.g. "decode_intra"; or a stage by itself (`stages.STAGES`)."""
+        if name in STAGES:
+            return cut(self.graph(WHOLE), name)
         return read_file(self.folder, self.manifest, f"{name}.onnx")
 
 
