@@ -71,11 +71,14 @@ class Backend:
     """The network stages of a model on one runtime. Pictures are packed (docs/INTERNALS.md), qp is 0..63.
 
     copy: (h/4, w/4) bool, True in 32x32 blocks whose output is not used; None: nowhere. Where that is much, only the parts around the others are
-    run, unless `tiles` is False. What is given there is then zero (latents, means) or anything (pictures).
+    run. What is given there is then zero (latents, means) or anything (pictures).
     """
 
+    tiles = True
+    """Whether it may run parts; benchmarks compare both."""
+
     def __init__(self, name: str, runner: Runner, tiled: TiledFrames | None = None):
-        self.name, self._runner, self._tiled, self.tiles = name, runner, tiled, True
+        self.name, self._runner, self._tiled = name, runner, tiled
 
     def analyse(self, picture: Array, qp: int, slots: Slots | None = None, keep: Array | None = None, copy: Copy = None) -> Analysis:
         """`context`, `analysis`, `hyper_analysis`, `hyper_synthesis` and `mean_1` of a frame.
@@ -163,8 +166,8 @@ def create_backend(name: str, model: Model, threads: int = 0) -> Backend:
         raise BackendError(f"backend {chosen} is not available: {reason}")
     if chosen == "cpu":
         from .onnx_runner import OnnxRunner
-        runner: Runner = OnnxRunner(model, threads)
-    else:
-        from .openvino_runner import OpenVinoRunner
-        runner = OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32")
-    return Backend(chosen, runner, TiledFrames(model, runner.run) if model.manifest.inter else None)
+        runner = OnnxRunner(model, threads)
+        return Backend(chosen, runner, TiledFrames(model, runner.run) if model.manifest.inter else None)
+    from .openvino_runner import OpenVinoRunner
+    # Without parts: it compiles kernels for every size that it has not seen yet, which takes longer than a frame.
+    return Backend(chosen, OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32"))
