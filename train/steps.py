@@ -21,6 +21,7 @@ class Phase:
     crop: int = 192
     batch: int = 16
     frames: int = 1              # of a sequence; more than one: with P and B frames
+    rollout: int = 0             # up to so many frames of a sequence of P frames are coded before it begins, without gradients
     between: float = 0.0         # share of the sequences with B frames
     intra_every: int = 0         # each n-th step is one of 16 intra crops, of stills too; 0 = none
     through_time: bool = False   # gradients reach the frames that a frame refers to
@@ -38,6 +39,7 @@ PHASES = {p.name: p for p in (
     Phase("U1", batch=8, frames=4, rate=3e-4),
     Phase("U2", crop=224, batch=4, frames=5, rate=3e-4, intra_every=4, through_time=True),
     Phase("U3", crop=224, batch=4, frames=5, rate=3e-4, between=0.35, intra_every=4, through_time=True),
+    Phase("U3R", crop=192, batch=4, frames=4, rollout=9, rate=3e-4, between=0.25, intra_every=4, through_time=True),
     Phase("U3L", crop=224, batch=2, frames=13, rate=1.5e-4, between=0.35, intra_every=8, through_time=True, checkpointed=True),
     Phase("U4", rate=1.2e-4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
     # no gradients through time here: with "mixed" bits their norm rose a hundredfold within half an hour, and BD-rate got worse
@@ -56,7 +58,7 @@ class Steps:
         self._crops = self._clips = None
         if phase.frames > 1:
             from .clips import Clips
-            self._clips = Clips(folders, phase.crop, phase.frames, seed)
+            self._clips = Clips(folders, phase.crop, phase.frames + phase.rollout, seed)
         if phase.frames == 1 or phase.intra_every:
             self._crops = Crops(folders, phase.crop if phase.frames == 1 else min(phase.crop, INTRA_SIZE), seed)
 
@@ -70,9 +72,10 @@ class Steps:
         from .structure import low_delay, random_access
         from .temporal import sequence_step  # needs the motion search, which stills do without
         between = self._rng.random() < phase.between
-        structure = (random_access if between else low_delay)(phase.frames, self._rng)
+        rollout = 0 if between else int(self._rng.integers(phase.rollout + 1))
+        structure = random_access(phase.frames, self._rng) if between else low_delay(phase.frames + rollout, self._rng)
         stats = sequence_step(network, self._clips.batch(phase.batch), structure, self._qp(phase.batch), self._generator,
-                              through_time=phase.through_time, checkpointed=phase.checkpointed, **self._how)
+                              through_time=phase.through_time, checkpointed=phase.checkpointed, rollout=rollout, **self._how)
         return stats, phase.batch * phase.frames
 
     def _intra(self, network: Network, n: int) -> tuple[torch.Tensor, int]:

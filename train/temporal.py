@@ -11,7 +11,7 @@ from zvc69.codec.copying import CHROMA_WEIGHT, FIRST_BIT_COST
 from zvc69.core import motion
 
 from . import checkpoint_training
-from .config import DISTORTION, LEVELS, MAX_QP
+from .config import DISTORTION, LEVELS, MAX_QP, SKIP_BELOW
 from .integer import RoundSTE
 from .layers import step_size
 from .network import Network, Output
@@ -24,6 +24,7 @@ COPY_SHARE = 0.6             # of the crops have copy blocks
 COPY_BITS = (1.0, 12.0)      # a block is copied if coding it gains less than a threshold drawn from here
 RESET_SHARE = 0.1            # of the frames with references start from the blank sigma state
 UNWARPED_SHARE = 0.05        # have all vectors zero: the implicit mode
+ROLLOUT = dict(rate="coded", rd=True, skip_below=SKIP_BELOW, half=True, half_sigma=True)    # the encoder's own arithmetic, but for bf16
 
 
 def frame_qp(base: torch.Tensor, offset: int) -> torch.Tensor:
@@ -55,41 +56,46 @@ def fields(current: torch.Tensor, reference: torch.Tensor, qp: torch.Tensor) -> 
 
 
 def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
-                  through_time: bool = False, checkpointed: bool = False, **how) -> Iterator[tuple[Coding, torch.Tensor, torch.Tensor, Output]]:
+                  through_time: bool = False, checkpointed: bool = False, rollout: int = 0, **how) -> Iterator[tuple[Coding, torch.Tensor, torch.Tensor, Output]]:
     """Codes the frames of `pictures` (N, T, 96, h, w) in the order of `structure`; gives each one's plan, picture, QP and output.
 
     through_time: gradients reach the frames that a frame refers to. checkpointed: activations are computed again for gradients
-    instead of kept. `how` goes to `Network.forward`.
+    instead of kept. rollout: so many frames are coded first without gradients, and not given: what is learned after them is to
+    live with errors that have gathered. `how` goes to `Network.forward`.
     """
     n = pictures.shape[0]
     thresholds = torch.empty(n).uniform_(*COPY_BITS, generator=generator) * (torch.rand(n, generator=generator) < COPY_SHARE)
     done: dict[int, torch.Tensor] = {}
     states: dict[int, torch.Tensor] = {}
-    for coding in structure:
+    for number, coding in enumerate(structure):
+        learned = number >= rollout
         picture = pictures[:, coding.t].contiguous(memory_format=torch.channels_last)
         qp = frame_qp(base_qp, coding.offset)
         frame = (picture, qp) if coding.a is None else _predicted(network, picture, qp, coding, done, states, thresholds, generator)
-        out = checkpoint_training.forward(network, *frame, **how) if checkpointed else network(*frame, **how)
-        yield coding, picture, qp, out
+        with torch.set_grad_enabled(learned and torch.is_grad_enabled()):
+            run = checkpoint_training.forward if checkpointed and learned else Network.__call__
+            out = run(network, *frame, **(how if learned else ROLLOUT))
+        if learned:
+            yield coding, picture, qp, out
         shown = RoundSTE.apply(out.picture).clamp(0, 255)
         done[coding.t], states[coding.t] = shown if through_time else shown.detach(), out.state.detach()
 
 
 def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
-                  through_time: bool = False, checkpointed: bool = False, **how) -> torch.Tensor:
+                  through_time: bool = False, checkpointed: bool = False, rollout: int = 0, **how) -> torch.Tensor:
     """Adds the gradients of all frames, as `code_sequence` codes them; without `through_time`, each is on its own.
 
     Returns mean J, bits per pixel and luma MSE over the frames.
     """
-    stats, total = torch.zeros(3), torch.zeros(())
-    for coding, picture, qp, out in code_sequence(network, pictures, structure, base_qp, generator, through_time, checkpointed, **how):
+    stats, total, learned = torch.zeros(3), torch.zeros(()), len(structure) - rollout
+    for coding, picture, qp, out in code_sequence(network, pictures, structure, base_qp, generator, through_time, checkpointed, rollout, **how):
         j, bpp, mse, _ = lagrangian(out, picture, qp)
-        loss = j.mean() * ((I_WEIGHT if coding.a is None else 1.0) / len(structure))
+        loss = j.mean() * ((I_WEIGHT if coding.a is None else 1.0) / learned)
         if through_time:
             total = total + loss
         else:
             loss.backward()
-        stats += torch.stack([j.mean(), bpp.mean(), mse.mean()]).detach() / len(structure)
+        stats += torch.stack([j.mean(), bpp.mean(), mse.mean()]).detach() / learned
     if through_time:
         total.backward()
     return stats
