@@ -212,7 +212,7 @@ def _with_total(header: zvc69.FileHeader, frames: int) -> bytes:
 
 
 def test_encoder_answers_a_loss_with_a_keyframe():
-    encoder = Encoder(64, 64, 25, qp=30, gop=0, reference_frames=1, model=MODEL, threads=1)
+    encoder = Encoder(64, 64, 25, qp=30, gop=0, b_frames=0, reference_frames=1, model=MODEL, threads=1)
     decoder = Decoder(encoder.header, conceal=True, keyframe_needed=encoder.request_keyframe, threads=1)
     frames, kinds = [], []
     for n in range(12):
@@ -226,7 +226,7 @@ def test_encoder_answers_a_loss_with_a_keyframe():
 
 
 def test_decoder_that_comes_late_asks_for_a_keyframe():
-    encoder = Encoder(64, 64, 25, qp=30, gop=0, model=MODEL, threads=1)
+    encoder = Encoder(64, 64, 25, qp=30, gop=0, b_frames=0, model=MODEL, threads=1)
     decoder = Decoder(encoder.header, conceal=True, keyframe_needed=encoder.request_keyframe, threads=1)
     packets = [packet for n in range(6) for packet in encoder.encode(picture(n))]
     assert decoder.decode(bytes(packets[3])) == []

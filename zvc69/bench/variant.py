@@ -105,7 +105,7 @@ class Variant:
 
 def default_variants(gop: int) -> list[str]:
     """What is coded unless the user says otherwise, in the form that `parse_variant` reads."""
-    return ["intra=gop=1"] if gop == 1 else ["IP", "intra=gop=1"]
+    return ["intra=gop=1"] if gop == 1 else ["IPB", "IP=b_frames=0", "intra=gop=1"]
 
 
 def parse_variant(text: str, qps: tuple[int, ...], **defaults: Any) -> Variant:

@@ -1,4 +1,4 @@
-"""Which 32x32 blocks of a P frame take their prediction as it is."""
+"""Which 32x32 blocks of a P or B frame take their prediction as it is."""
 from __future__ import annotations
 
 import numpy as np
@@ -15,7 +15,7 @@ FIRST_BIT_COST = 5.0
 _GAIN = GainModel(distortion=LAGRANGIAN, first_bits=FIRST_BIT_COST, chroma=CHROMA_WEIGHT)
 
 
-def step_size(qp: int) -> float:
+def step_size(qp: float) -> float:
     """Quantiser step in 8-bit levels: 2 * 2^(qp / 10.5)."""
     return 2.0 * 2.0 ** (qp / 10.5)
 

@@ -10,7 +10,7 @@ import av
 from numpy.typing import NDArray
 
 from ..bitstream import KEYFRAME, ColourSpace, FileHeader, FrameHeader, FrameType, Packet, PacketMaker, reference_flags
-from ..config import EncoderConfig, Quality
+from ..config import AUTO, MAX_QP, EncoderConfig, Quality
 from ..errors import ConfigError
 from ..media import Colour, Frame, coded_frame
 from ..media.source import fitted_rate
@@ -18,11 +18,12 @@ from ..model import Backend, Model, create_backend, load_model
 from ..profiler import Profiler
 from .builder import EncoderBuilder
 from .frame_coder import Coded, FrameCoder
-from .gop import FramePlan, GopPlanner
+from .gop import FramePlan, GopPlanner, Plans
 from .ratecontrol import Complexity, PlannedFrame, rate_controller
 from .references import PictureBuffer
 from .scenecut import SceneCutDetector
 from .slots import Reference
+from .trial import LONGEST_RUN, RunTrials, Tried, frame_cost
 
 
 class Encoder:
@@ -58,7 +59,8 @@ class Encoder:
         self._profiler = profiler or Profiler()
         self._coder = FrameCoder(self._model, self._backend, self._profiler, config)
         self._pictures: PictureBuffer[Reference] = PictureBuffer()
-        self._gop = GopPlanner(config.gop, config.b_frames, config.sigma_reset)
+        self._trials = RunTrials(self._attempt, config.b_trials) if config.b_frames == AUTO else None
+        self._gop = GopPlanner(config.gop, LONGEST_RUN if self._trials else config.b_frames, config.sigma_reset, self._trials)
         self._rate = rate_controller(config, self.qp, width * height, self.header.fps)
         cuts, rates = config.scene_cut and self._gop.inter, config.bitrate is not None or config.crf is not None
         self._scenes = SceneCutDetector(width, height, depth) if cuts or rates else None
@@ -66,6 +68,7 @@ class Encoder:
         self._maker = PacketMaker(self.header)
         self._waiting: dict[int, tuple[Frame, Complexity, bool]] = {}
         self._count = self._coded = 0
+        self._base_qp = float(self.qp if config.crf is None else config.crf)
         self._keyframe_wanted = False
 
     @classmethod
@@ -128,37 +131,59 @@ class Encoder:
         picture, complexity, cut = self._waiting.pop(plan.number)
         if plan.sigma_reset:
             self._pictures.change(Reference.picture_alone)
+            if self._trials:
+                self._trials.forget()
         tried: dict[int, tuple[Packet, Coded]] = {}
         qp = self._rate.begin(PlannedFrame(plan.number, plan.type, plan.layer, plan.offset, complexity, plan.to_key, cut))
         while qp is not None:
-            tried[qp] = packet, _ = self._code_at(qp, plan, picture)
+            tried[qp] = packet, _ = self._packet_at(qp, plan, picture)
             qp = self._rate.judge(8 * len(packet))
         packet, coded = tried[self._rate.chosen]
         self._rate.finish(8 * len(packet))
+        if self._config.bitrate is not None and 0 < self._rate.chosen < MAX_QP:
+            self._base_qp = float(self._rate.chosen - plan.offset)
         if coded.reference is not None:
             self._pictures.follow(packet.header, coded.reference)
         self._coded += 1
         return self._maker.commit(packet)
 
-    def _code_at(self, qp: int, plan: FramePlan, picture: Frame) -> tuple[Packet, Coded]:
+    def _packet_at(self, qp: int, plan: FramePlan, picture: Frame) -> tuple[Packet, Coded]:
         """The frame coded at a QP, as if it came next."""
-        pts = plan.number
-        if plan.type == FrameType.I:
-            coded = self._coder.intra(picture, qp, pts, reference=self._gop.inter)
-            references = KEYFRAME
-        else:
-            if plan.type == FrameType.B:
-                nearest, *others = self._pictures.at(plan.past), self._pictures.at(plan.future)
-            else:
-                nearest, *others = self._past(pts)
-            coded = self._coder.inter(picture, qp, pts, nearest, others, between=plan.type == FrameType.B, wanted=plan.stored)
+        coded = self._trials.known(plan, qp) if self._trials else None
+        if coded is None:
+            coded = self._code_at(qp, plan, picture, self._pictures)
+        references = KEYFRAME
+        if plan.type != FrameType.I:
             references = reference_flags(*(self._pictures.find(slot) for slot in coded.slots), stored=plan.stored)
-        header = FrameHeader(plan.type, qp=qp, pts=pts, dts=self._coded, references=references, layer=plan.layer)
+        header = FrameHeader(plan.type, qp=qp, pts=plan.number, dts=self._coded, references=references, layer=plan.layer)
         return self._maker.draft(header, coded.payload), coded
 
-    def _past(self, pts: int) -> list[Reference]:
+    def _code_at(self, qp: int, plan: FramePlan, picture: Frame, pictures: PictureBuffer[Reference], *, wanted: bool = False) -> Coded:
+        """The frame coded at a QP with what is in `pictures`. wanted: its reconstruction is, even if it is not to be stored."""
+        if plan.type == FrameType.I:
+            return self._coder.intra(picture, qp, plan.number, reference=self._gop.inter)
+        if plan.type == FrameType.B:
+            nearest, *others = pictures.at(plan.past), pictures.at(plan.future)
+        else:
+            nearest, *others = self._past(plan.number, pictures)
+        return self._coder.inter(picture, qp, plan.number, nearest, others, between=plan.type == FrameType.B, wanted=wanted or plan.stored)
+
+    def _attempt(self, plans: Plans) -> Tried:
+        """A run of P and B frames coded for trial."""
+        pictures, cost, frames = self._pictures.copy(), 0.0, {}
+        last = max(plan.number for plan in plans)
+        for plan in plans:
+            picture, qp = self._waiting[plan.number][0], min(max(round(self._base_qp + plan.offset), 0), MAX_QP)
+            coded = self._code_at(qp, plan, picture, pictures, wanted=True)
+            cost += frame_cost(picture, self._base_qp, coded, last=plan.number == last)
+            frames[plan] = qp, coded
+            if plan.stored:
+                pictures.add(coded.reference, plan.number)
+        return Tried(cost, frames)
+
+    def _past(self, pts: int, pictures: PictureBuffer[Reference]) -> list[Reference]:
         """What a P frame may refer to: the frame before it, and the best of the older ones."""
-        nearest, *older = (entry.content for entry in self._pictures.past(pts))
+        nearest, *older = (entry.content for entry in pictures.past(pts))
         return [nearest, *sorted(older, key=lambda reference: (reference.qp, -reference.pts))[:self._config.reference_frames - 1]]
 
     def _fitting(self, frame: Frame | av.VideoFrame | NDArray) -> Frame:

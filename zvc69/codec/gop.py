@@ -1,15 +1,17 @@
 """Who decides I, P or B, what a frame refers to, in which order frames are coded, and how much better or worse than the others."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..bitstream import FrameType
 
 KEY_OFFSET = -13
 OFFSETS = (-2, 1, 0, 1)
 """Of P frames without B frames between, by number in the group modulo 4: every fourth is better, and the frames after it live on that."""
-ANCHOR_OFFSET = -4
-LEVEL_OFFSETS = (-1, 2, 4, 5)
+ANCHOR_OFFSET = -6
+LEVEL_OFFSETS = (-1, 3, 6, 7)
 """Of B frames, by level: those that others refer to are better."""
 
 
@@ -30,18 +32,34 @@ class FramePlan:
     to_key: int = 0
 
 
+Plans = Sequence[FramePlan]
+"""Of frames that follow each other, in coding order."""
+
+
+class RunChooser(Protocol):
+    """Decides how the frames up to a P frame, a run, are coded."""
+
+    def choose(self, ways: Sequence[Plans], full: bool) -> Plans:
+        """One of `ways` to code the frames of a run: P frames alone, then with B frames. full: the run was not cut short by the
+        end of a group. All frames before it are coded."""
+
+    def begin_scene(self) -> None:
+        """The next run is of another scene."""
+
+
 class GopPlanner:
     """Plans groups of pictures: a keyframe every `gop` frames (0: the first only), between them P frames, and before
     each of these `b_frames` (0, 1, 3, 7 or 15; fewer where a group ends) B frames in levels, each halfway between two others.
-    Every `sigma_reset`-th P frame of a group (0: none) begins the sigma state anew.
+    Every `sigma_reset`-th P frame of a group (0: none) begins the sigma state anew. chooser: decides of each run whether it has its
+    B frames, or P frames instead.
 
     >>> planner = GopPlanner(0, b_frames=3)
     >>> [(plan.number, plan.type.name, plan.layer) for n in range(5) for plan in planner.push(n)]
     [(0, 'I', 0), (4, 'P', 0), (2, 'B', 1), (1, 'B', 2), (3, 'B', 2)]
     """
 
-    def __init__(self, gop: int, b_frames: int = 0, sigma_reset: int = 0) -> None:
-        self._length, self._between, self._reset = gop, b_frames, sigma_reset
+    def __init__(self, gop: int, b_frames: int = 0, sigma_reset: int = 0, chooser: RunChooser | None = None) -> None:
+        self._length, self._between, self._reset, self._chooser = gop, b_frames, sigma_reset, chooser
         self._key: int | None = None
         self._p_frames = 0                   # of this group
         self._anchor = 0                     # the frame coded last that is no B frame
@@ -60,6 +78,8 @@ class GopPlanner:
         """Plans, in coding order, of the frames that can be coded now that frame `number` is there; keyframe: it must be one."""
         if self._key is None or keyframe or self._length and number - self._key >= self._length:
             plans = self.flush()
+            if keyframe and self._chooser is not None:
+                self._chooser.begin_scene()
             self._key = self._anchor = number
             self._p_frames = 0
             return plans + [FramePlan(number, FrameType.I, KEY_OFFSET if self.inter else 0, to_key=self._length)]
@@ -70,12 +90,28 @@ class GopPlanner:
         """Plans of the frames that wait for more."""
         if not self._waiting:
             return []
-        last, first = self._waiting[-1], self._anchor
+        last, first, count = self._waiting[-1], self._anchor, len(self._waiting)
         self._waiting, self._anchor = [], last
-        self._p_frames += 1
-        reset = self._reset > 0 and self._p_frames % self._reset == 0
-        offset = ANCHOR_OFFSET if self._between else OFFSETS[(last - self._key) % len(OFFSETS)]
-        return [FramePlan(last, FrameType.P, offset, sigma_reset=reset, to_key=self._to_key(last)), *self.halves(first, last)]
+        if self._chooser is None:
+            return self._run(first, last, self._between)
+        before = self._p_frames
+        without = self._run(first, last, 0)
+        self._p_frames = before
+        chosen = self._chooser.choose([without, self._run(first, last, self._between)], full=count > self._between)
+        self._p_frames = before + sum(plan.type == FrameType.P for plan in chosen)
+        return list(chosen)
+
+    def _run(self, first: int, last: int, between: int) -> list[FramePlan]:
+        """Plans of the frames after `first`, the anchor, up to `last`."""
+        plans: list[FramePlan] = []
+        while first < last:
+            anchor = min(first + between + 1, last)
+            self._p_frames += 1
+            reset = self._reset > 0 and self._p_frames % self._reset == 0
+            offset = ANCHOR_OFFSET if between else OFFSETS[(anchor - self._key) % len(OFFSETS)]
+            plans += [FramePlan(anchor, FrameType.P, offset, sigma_reset=reset, to_key=self._to_key(anchor)), *self.halves(first, anchor)]
+            first = anchor
+        return plans
 
     def halves(self, first: int, last: int, level: int = 1) -> list[FramePlan]:
         """B frames between two coded ones, in coding order."""

@@ -68,7 +68,8 @@ class TolerantParser:
             return []
         headers: list[FrameHeader] | list[None] | None = self._structure.lost(count, following)
         within = min(count, max(self._total - first, 0)) if self._total else count      # a counter that says more is wrong
-        if headers is None or within < count:
+        beyond = headers is not None and 0 < self._total <= max(header.pts for header in headers)       # the last run was shorter
+        if headers is None or within < count or beyond:
             self._parser.forget(count)
             headers = [None] * within
         else:

@@ -79,6 +79,12 @@ class PictureBuffer(Generic[T]):
         """Replace every entry's content by `function` of it."""
         self._entries = [replace(entry, content=function(entry.content)) for entry in self._entries]
 
+    def copy(self) -> PictureBuffer[T]:
+        """Another buffer of the same contents."""
+        other: PictureBuffer[T] = PictureBuffer(self._capacity)
+        other._entries = list(self._entries)
+        return other
+
     def clear(self) -> None:
         """Forget everything, as before a keyframe."""
         self._entries.clear()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..bitstream.references import MAX_ENTRIES
 from ..errors import ConfigError
-from .limits import B_FRAMES, MAX_QP
+from .limits import AUTO, B_FRAMES, MAX_QP
 from .option import choice, documented, flag, number, option_named, options_of, text, whole, written
 from .presets import PRESETS, Preset
 from .quality import Quality
@@ -46,7 +46,10 @@ class EncoderConfig:
     rate_tolerance: float = number(0.05, 0.01, 1, "Of the bitrate, that 10 seconds may be off it; the more, the steadier the quality.")
     max_reencodes: int | None = whole(None, 0, 8, "Times that a frame is coded again because it takes too many or too few bits.", by_preset=True)
     gop: int | None = whole(None, 0, None, "Largest distance of keyframes, 0 = the first frame only; 1 with a model of keyframes alone.", by_preset=True)
-    b_frames: int | None = choice(None, B_FRAMES, "B frames before each P frame; they cost as many frames of delay.", by_preset=True)
+    b_frames: int | str | None = choice(
+        None, (*B_FRAMES, AUTO), "B frames before each P frame, which cost as many frames of delay; auto: 7 or none, whichever costs less.", by_preset=True)
+    b_trials: int | None = whole(
+        None, 1, 2, "With b_frames auto, how often eight frames are coded both ways to find out: 1 at the begin of scenes and every fourth time, 2 always.", by_preset=True)
     reference_frames: int | None = whole(
         None, 1, MAX_ENTRIES, "Pictures that a P frame may be predicted from: the one before, and the best of the others.", by_preset=True)
     motion_effort: int | None = whole(None, 0, 2, "How far and how finely motion is searched.", by_preset=True)

@@ -47,6 +47,8 @@ class Option:
         """`value` in the option's own type. Raises ConfigError if it is out of range, TypeError if it is of another type."""
         if issubclass(self.kind, Enum):
             return self._chosen(name, value, value)
+        if self.choices and isinstance(value, str):
+            return self._chosen(name, value, value)
         value = self._typed(name, value)
         if self.choices:
             return self._chosen(name, value, value)

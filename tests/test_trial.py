@@ -1,0 +1,97 @@
+"""Runs that are coded in more than one way for trial."""
+from __future__ import annotations
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+
+import zvc69
+from zvc69 import Encoder, Frame
+from zvc69.bitstream import FrameType
+from zvc69.codec.gop import FramePlan
+from zvc69.codec.trial import RunTrials, Tried, squared_error
+
+from .inter_samples import HEIGHT, MODEL, WIDTH, picture
+
+WAYS = ["P frames"], ["B frames"]
+
+
+class Attempts:
+    """Says what each way costs, and counts the runs that were tried."""
+
+    def __init__(self, *costs: tuple[float, float]) -> None:
+        self.costs, self.runs = list(costs), 0
+
+    def __call__(self, plans) -> Tried:
+        self.runs += plans == WAYS[0]
+        return Tried(self.costs[min(self.runs, len(self.costs)) - 1][plans == WAYS[1]], {})
+
+
+def test_way_that_costs_less_is_kept_until_the_next_trial():
+    attempts = Attempts((9, 7), (7, 9))
+    trials = RunTrials(attempts, effort=1)
+    assert [trials.choose(WAYS, full=True) for _ in range(9)] == 4 * [WAYS[1]] + 4 * [WAYS[0]] + [WAYS[0]]
+    assert attempts.runs == 3
+
+
+def test_more_effort_tries_every_run():
+    attempts = Attempts((9, 7), (7, 9), (9, 7))
+    assert [RunTrials.choose(trials, WAYS, full=True) for trials in 3 * [RunTrials(attempts, effort=2)]] == [WAYS[1], WAYS[0], WAYS[1]]
+
+
+def test_new_scene_is_tried_at_its_first_whole_run():
+    attempts = Attempts((9, 7), (7, 9))
+    trials = RunTrials(attempts, effort=1)
+    trials.choose(WAYS, full=True)
+    trials.begin_scene()
+    assert trials.choose(WAYS, full=False) == WAYS[0] and attempts.runs == 1
+    assert trials.choose(WAYS, full=True) == WAYS[0] and attempts.runs == 2
+
+
+def test_frame_of_a_trial_serves_only_if_all_before_it_did():
+    plans = [FramePlan(n, FrameType.P, 0) for n in range(3)]
+    trials = RunTrials(lambda ways: Tried(0.0, {plan: (30, f"frame {plan.number}") for plan in plans}), effort=1)
+    trials.choose([plans, plans], full=True)
+    assert trials.known(plans[0], 30) == "frame 0" and trials.known(plans[1], 31) is None and trials.known(plans[2], 30) is None
+
+
+def encoded(frames: list, **options) -> tuple[list, bytes]:
+    """Packets and the whole file."""
+    encoder = Encoder(WIDTH, HEIGHT, 25, model=MODEL, threads=1, **options)
+    packets = [packet for frame in frames for packet in encoder.encode(frame)] + encoder.flush()
+    file = io.BytesIO()
+    zvc69.encode_frames(frames, file, width=WIDTH, height=HEIGHT, fps=25, model=MODEL, threads=1, **options)
+    return packets, file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return [picture(n) for n in range(21)]
+
+
+@pytest.mark.parametrize("cost, types", [(1.0, "P"), (-1.0, "B")])
+def test_coded_is_what_either_way_alone_gives(frames, cost, types, monkeypatch):
+    costs = itertools.cycle([0.0, cost])
+    monkeypatch.setattr("zvc69.codec.encoder.frame_cost", lambda frame, qp, coded, last: next(costs) if last else 0.0)
+    packets, _ = encoded(frames[:9], qp=30, b_frames="auto")
+    alone, _ = encoded(frames[:9], qp=30, b_frames=0 if types == "P" else 7)
+    assert [bytes(packet) for packet in packets] == [bytes(packet) for packet in alone]
+    assert sum(packet.header.type == FrameType[types] for packet in packets) == (8 if types == "P" else 7)
+
+
+@pytest.mark.parametrize("options", [dict(qp=30), dict(qp=30, sigma_reset=2), dict(crf=30.4), dict(bitrate=100.0), dict(qp=30, gop=11, b_trials=2)])
+def test_streams_of_trials_decode_whole_and_in_order(frames, options):
+    packets, stream = encoded(frames, b_frames="auto", **options)
+    with zvc69.open(stream, threads=1) as video:
+        decoded = list(video)
+    assert [frame.pts for frame in decoded] == list(range(len(frames))) and len(packets) == len(frames)
+    for frame, original in zip(decoded, frames):
+        assert np.abs(frame.to_rgb()[:, :, 0].astype(int) - original[:, :, 0]).mean() < 12
+
+
+def test_error_of_planes_weighs_chroma_and_depth():
+    grey = np.full((16, 16), 400, np.uint16), *2 * [np.full((8, 8), 400, np.uint16)]
+    other = grey[0] + np.uint16(4), grey[1] - np.uint16(8), grey[2]
+    assert squared_error(Frame(*grey, depth=10), other) == pytest.approx(256 * 1 + 64 * 4 * 2 / 3)
