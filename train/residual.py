@@ -36,7 +36,7 @@ QPS = (20, 30, 40, 50)
 OFFSETS = (0, -4, 2, 0, 2)      # of QP, by frame number
 FRAMES = len(OFFSETS)
 SIZE = 256
-PHASE = replace(PHASES["U1"], crop=128, batch=4)
+PHASE = replace(PHASES["U1"], crop=128, batch=2, frames=3, rate=1e-3)     # small steps: many in little time
 DECAY = 0.98                    # of the average over steps: there are few
 MOST_MINUTES = 600
 

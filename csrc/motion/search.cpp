@@ -307,10 +307,17 @@ private:
         return 0;
     }
 
+    // Vectors of this 16x16 and of those at its right and below, which are not searched at full size yet.
+    void consider_middle(Block& block, int m, int n) const {
+        block.consider(middle_.at(m, n));
+        if (2 * (n + 1) < w_) block.consider(middle_.at(m, n + 1));
+        if (2 * (m + 1) < h_) block.consider(middle_.at(m + 1, n));
+    }
+
     Cost search_quadrant(int i, int j, Vector parent, bool& eights) {
         Block whole(*this, i, j, 1);
         whole.consider(parent);
-        whole.consider(middle_.at(i / 2, j / 2));
+        consider_middle(whole, i / 2, j / 2);
         whole.refine();
         const Cost cost = whole.best().cost + rate(kSplitBits[1]);
         eights = false;
@@ -320,6 +327,7 @@ private:
                 Block block(*this, i + (quarter >> 1), j + (quarter & 1), 2);
                 block.consider(whole.best().vector);
                 block.consider(parent);
+                consider_middle(block, i / 2, j / 2);
                 block.refine();
                 block.commit();
                 four += block.best().cost;
