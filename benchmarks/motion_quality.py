@@ -193,23 +193,23 @@ def against_x265(pictures: list[Planes], peer_qp: int) -> dict:
 
 
 def with_flow(pictures: list[Planes], qp: int) -> dict:
-    """The search at every effort with and without the network's candidates, from source frames; in turns, CPU time of a frame on one thread."""
+    """The search at every effort, with and without the network's candidates; from source frames, in turns, CPU time of a frame on one thread."""
     flow, (height, width) = load_flow(1), pictures[0][0].shape
-    tallies = {(effort, helped): Tally() for effort in EFFORTS for helped in (False, True)}
-    before: dict[tuple[int, bool], MotionField | None] = dict.fromkeys(tallies)
+    ways = [f"effort {effort}{more}" for effort in EFFORTS for more in ("", " with flow")]
+    tallies = {way: Tally() for way in ways}
+    before: dict[str, MotionField | None] = dict.fromkeys(ways)
     for number, ((current, *_), reference) in enumerate(zip(pictures[1:], pictures, strict=False)):
-        for key, tally in tallies.items():
+        for way, tally in tallies.items():
             start = thread_time()
-            candidates = flow.vectors(current, reference[0], DEPTH) if key[1] else None
-            found = motion.search(current, reference[0], qp, depth=DEPTH, previous=before[key], candidates=candidates, effort=key[0])
+            candidates = flow.vectors(current, reference[0], DEPTH) if way.endswith("flow") else None
+            found = motion.search(current, reference[0], qp, depth=DEPTH, previous=before[way], candidates=candidates, effort=int(way.split()[1]))
             if number:                      # the network's first run prepares it
                 tally.seconds.append(thread_time() - start)
-            tally.add(current, reference, found, 8 * len(motion.encode(found, previous=before[key])))
-            before[key] = found
-    base = tallies[1, False].cost(height * width, qp)
-    return {f"effort {effort}{' with flow' if helped else ''}": tally.figures() | dict(
-        cost=round(100 * (tally.cost(height * width, qp) / base - 1), 2), ms=round(1000 * statistics.median(tally.seconds), 2))
-        for (effort, helped), tally in tallies.items()}
+            tally.add(current, reference, found, 8 * len(motion.encode(found, previous=before[way])))
+            before[way] = found
+    base = tallies["effort 1"].cost(height * width, qp)
+    return {way: tally.figures() | dict(cost=round(100 * (tally.cost(height * width, qp) / base - 1), 2), ms=round(1000 * statistics.median(tally.seconds), 2))
+            for way, tally in tallies.items()}
 
 
 def main() -> None:

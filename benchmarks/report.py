@@ -83,19 +83,6 @@ def tools() -> list[str]:
         f"{', '.join(map(str, settings['qps']))}: negative is what the part gains.", ""] + table(["part", "mean", *clips], rows)
 
 
-def equal_time() -> list[str]:
-    """What `zvc69 bench rd CLIPS --set flow=motion=flow --set search=reference_frames=4 --json benchmarks/results/flow.json` measured, if that file is there."""
-    if not (RESULTS / "flow.json").exists():
-        return []
-    rd = load("flow")
-    gain, clips = rd["bd_rate"]["psnr"]["search"]["flow"], list(rd["curves"])
-    row = ["search with 4 references against flow with 2", f"{gain['mean']:+.1f} %", *(f"{gain['clips'][clip]:+.1f}" for clip in clips)]
-    return heading("Search and flow network at equal time", rd) + [
-        "The network takes longer than a search (below), so that vectors into two references with its help cost the time of plain searches of four. BD-rate (PSNR "
-        f"6:1:1) at that equal time, {rd['settings']['frames']} frames of a clip; negative: the search alone is better, which is why it is the default.", ""] + table(
-            ["", "mean", *clips], [row])
-
-
 MOTION = """The first {frames} frames of each clip, coded by the peer as I P P P ... (preset medium, constant quantiser, one reference). Our search predicts the same
 source frames from the pictures that the peer decoded, at the QP of the same step. PSNR is that of the luma prediction, bits are those of motion a frame.
 x264: its vectors, exported by FFmpeg's decoder, through our compensation, without the blocks that it codes as intra; bits of them by our coder, and in brackets
@@ -103,7 +90,7 @@ those that its own log counts (vectors, partitions and modes). Cost: absolute er
 x265: FFmpeg's HEVC decoder exports no vectors, so its fields cannot be compared as fields; PSNR (intra blocks included, its own interpolation) and bits are
 those of its log."""
 FLOW = """What candidates of the flow network (`--motion flow`) add to the search, from source frames at the step of the peers' QP {qp}: cost against effort 1 without
-them, and CPU time of a frame on one thread."""
+them, and CPU time of a frame on one thread. The default is the search alone: what time there is, effort 2 uses better than the network."""
 
 
 def motion() -> list[str]:
@@ -156,7 +143,7 @@ def kernels() -> list[str]:
 def main() -> None:
     lines = ["# Benchmarks", "", "Made by `python -m benchmarks.report` from the files under `benchmarks/results`. Speeds are ratios within one run; "
              "the machine had two cores and other work."]
-    lines += video() + tools() + equal_time() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
+    lines += video() + tools() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
     lines += speed() + entropy() + kernels()
     PAGE.write_text("\n".join(lines) + "\n")
 

@@ -16,8 +16,9 @@ struct Effort {
     int window, stride;        // of the coarse level, in its samples: +-window, every stride-th
     int whole_steps[kLevels];  // rounds at whole pixels
     int fine_rounds;           // at halves and at quarters
+    int passes;                // the second one around what the first one found, of later blocks too
 };
-constexpr Effort kEfforts[] = {{8, 2, {6, 2, 1}, 1}, {24, 2, {24, 12, 8}, 4}, {24, 1, {32, 16, 16}, 8}};
+constexpr Effort kEfforts[] = {{8, 2, {6, 2, 1}, 1, 1}, {24, 2, {24, 12, 8}, 4, 1}, {24, 1, {32, 16, 16}, 8, 2}};
 
 constexpr int kCoarseBorder = 24;
 static_assert(std::ranges::all_of(kEfforts, [](const Effort& effort) { return effort.window <= kCoarseBorder; }));
@@ -211,13 +212,22 @@ public:
           h_(current_.height() / 8), w_(current_.width() / 8), grid_(h_, w_) {}
 
     void run() {
+        search_all();
+        for (int pass = 1; pass < effort_.passes; ++pass) {
+            found_.assign(job_.vectors, job_.vectors + static_cast<std::size_t>(h_) * w_);
+            grid_ = BlockGrid(h_, w_);
+            search_all();
+        }
+    }
+
+private:
+    void search_all() {
         for (int i = 0; i < h_; i += 4)
             for (int j = 0; j < w_; j += 4) job_.splits[i / 4 * (w_ / 4) + j / 4] = search_tree(i, j);
         for (int i = 0; i < h_; ++i)
             for (int j = 0; j < w_; ++j) job_.vectors[i * w_ + j] = grid_.at(i, j).vector;
     }
 
-private:
     Cost rate(std::uint32_t bits) const { return static_cast<Cost>(job_.lambda) * bits; }
 
     // A block's search: starts from vectors that others found, then moves.
@@ -228,8 +238,9 @@ private:
               rate_(all.grid_, all.job_.previous, all.w_, i, j, level) {
             for (int n = 0; n < rate_.candidates().count; ++n) consider(rate_.candidates().vector[n]);
             consider(rate_.predicted());
-            const int half = kBlocksOf[level] / 2;
-            if (all.job_.candidates) consider(all.job_.candidates[(i + half) * all.w_ + j + half]);
+            const int half = kBlocksOf[level] / 2, centre = (i + half) * all.w_ + j + half;
+            if (all.job_.candidates) consider(all.job_.candidates[centre]);
+            if (!all.found_.empty()) consider_found(centre);
             consider({});  // always within reach: every block has a vector
         }
 
@@ -267,6 +278,14 @@ private:
         }
 
     private:
+        // The first pass's vectors here, at the right and below.
+        void consider_found(int centre) {
+            const int size = kBlocksOf[level_];
+            consider(all_.found_[centre]);
+            if (j_ + size < all_.w_) consider(all_.found_[centre + size]);
+            if (i_ + size < all_.h_) consider(all_.found_[centre + size * all_.w_]);
+        }
+
         template <std::size_t N>
         bool step(const Vector (&pattern)[N], int length) {
             const Vector centre = best_.vector;
@@ -348,6 +367,7 @@ private:
     MiddleSearch middle_;
     int h_, w_;
     BlockGrid grid_;
+    std::vector<Vector> found_;  // by the pass before
 };
 
 }  // namespace

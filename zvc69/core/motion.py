@@ -143,7 +143,7 @@ def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: in
 
     Method: vectors of 32x32 blocks at 1/4 size, of 16x16 at 1/2 size around those, then per block candidates of neighbours, the previous field and the
     level above, diamond steps of whole pixels, squares of half and quarter pixels with the compensation's own filter;
-    quadtree from below. 10 and 12 bit planes are searched by their high 8 bits.
+    quadtree from below; at effort 2 all of it again around what was found. 10 and 12 bit planes are searched by their high 8 bits.
 
     Raises ValueError for another depth, shape, dtype, qp or effort.
     """
