@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from zvc69.bitstream import FrameType
 from zvc69.codec.gop import GopPlanner
-from zvc69.codec.ratecontrol import Complexity, PlannedFrame, rate_controller
+from zvc69.codec.ratecontrol import Clip, Complexity, FrameStatistics, PlannedFrame, RateController, Statistics, first_pass, rate_controller
 from zvc69.config import EncoderConfig
 
 FPS, PIXELS = Fraction(30), 352 * 288
@@ -65,19 +65,26 @@ def frames_of(scenes: Iterable[Scene], seed: int = 0) -> Iterator[Frame]:
 
 @dataclass(frozen=True)
 class Coded:
-    """What became of a frame."""
+    """What became of a frame; `offset` is that of its plan."""
 
     type: FrameType
     qp: int
     bits: int
     tries: int
+    offset: int
 
 
-def simulate(scenes: Iterable[Scene], *, gop: int = 60, b_frames: int = 0, seed: int = 0, **options) -> list[Coded]:
+def simulate(scenes: Iterable[Scene], *, gop: int = 60, b_frames: int = 0, seed: int = 0, passes: int = 1, **options) -> list[Coded]:
     """The frames of some scenes, in coding order, under the rate control that `options` of the encoder ask for."""
-    frames, out = list(frames_of(scenes, seed)), []
-    planner = GopPlanner(gop, b_frames)
-    control = rate_controller(EncoderConfig(**options).resolved(), 32, PIXELS, FPS)
+    frames, config = list(frames_of(scenes, seed)), EncoderConfig(**options).resolved()
+    if passes == 1:
+        return _run(frames, gop, b_frames, rate_controller(config, 32, PIXELS, FPS))[0]
+    statistics = _run(frames, gop, b_frames, rate_controller(first_pass(config), 32, PIXELS, FPS))[1]
+    return _run(frames, gop, b_frames, rate_controller(config, 32, PIXELS, FPS, statistics))[0]
+
+
+def _run(frames: list[Frame], gop: int, b_frames: int, control: RateController) -> tuple[list[Coded], Statistics]:
+    planner, out, found = GopPlanner(gop, b_frames), [], []
     plans = [plan for n, frame in enumerate(frames) for plan in planner.push(n, keyframe=frame.cut)] + planner.flush()
     reference_qp = 32
     for plan in plans:
@@ -88,10 +95,12 @@ def simulate(scenes: Iterable[Scene], *, gop: int = 60, b_frames: int = 0, seed:
             tried[qp] = frame.bits(plan.type, qp, reference_qp)
             qp = control.judge(tried[qp])
         control.finish(tried[control.chosen])
-        out.append(Coded(plan.type, control.chosen, tried[control.chosen], len(tried)))
+        out.append(Coded(plan.type, control.chosen, tried[control.chosen], len(tried), plan.offset))
+        found.append(FrameStatistics(plan.number, plan.type, plan.layer, plan.offset, control.chosen, tried[control.chosen], frame.complexity.inter,
+                                     frame.complexity.intra, 0))
         if plan.stored:
             reference_qp = control.chosen
-    return out
+    return out, Statistics(Clip(352, 288, 8, "30", "", {}), tuple(found))
 
 
 def worst_window(bits: list[int], kbps: float, *, seconds: int = 10, after: int = 2) -> float:

@@ -55,5 +55,9 @@ class MediaError(Zvc69Error):
     """An input or output media file cannot be read or written."""
 
 
+class StatisticsError(Zvc69Error):
+    """Statistics of a first pass are damaged, or of another version, another clip or other settings."""
+
+
 class ConfigError(Zvc69Error, ValueError):
     """An argument or option is out of range."""

@@ -24,7 +24,7 @@ class StreamWriter:
     """Writes one stream, frame by frame; each frame is handed to the system before `write` returns.
 
     To a path: into `path + ".part"`, which gets its name when the stream is closed. A killed process leaves the
-    temporary file behind, readable up to the last whole frame; so does an exception inside a ``with`` block,
+    temporary file behind, readable up to the last whole frame (what is there and no regular file is written to directly); so does an exception inside a ``with`` block,
     unless no frame was written (then the file is removed). To a file object: from its current position on; it
     stays open. Where it can seek, `close` adds the index and enters total frames and index offset into the header;
     elsewhere the `header.total_frames` given is what readers are told (0: unknown).
@@ -39,7 +39,8 @@ class StreamWriter:
     def __init__(self, target: str | os.PathLike[str] | BinaryIO, header: FileHeader, *, index: bool = True,
                  repeat_header: bool | None = None) -> None:
         self.path = Path(target) if isinstance(target, (str, os.PathLike)) else None
-        self.temporary_path = self.path.with_name(self.path.name + TEMPORARY_SUFFIX) if self.path else None
+        special = self.path is not None and self.path.exists() and not self.path.is_file()      # a device, a named pipe: written to directly
+        self.temporary_path = self.path if self.path is None or special else self.path.with_name(self.path.name + TEMPORARY_SUFFIX)
         self._file: BinaryIO = open(self.temporary_path, "wb") if self.temporary_path else target
         self.header = replace(header, index_offset=0, repeated=False)
         self._seekable = getattr(self._file, "seekable", lambda: False)()
@@ -95,7 +96,8 @@ class StreamWriter:
         if self.path is None:
             return
         self._file.close()
-        os.replace(self.temporary_path, self.path)
+        if self.temporary_path != self.path:
+            os.replace(self.temporary_path, self.path)
 
     def abandon(self) -> None:
         """Stop without finishing: what was written stays, under the temporary name if there is one."""
@@ -107,7 +109,7 @@ class StreamWriter:
         try:
             self._file.close()
         finally:   # closing may fail as writing did: a full disk
-            if not self._frames:
+            if not self._frames and self.temporary_path != self.path:
                 self.temporary_path.unlink()
 
     def _add(self, packet: Packet) -> Packet:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..bitstream import KEYFRAME, ColourSpace, FileHeader, FrameHeader, FrameType, Packet, PacketMaker, reference_flags
 from ..config import AUTO, MAX_QP, EncoderConfig, Quality
-from ..errors import ConfigError
+from ..errors import ConfigError, StatisticsError
 from ..media import Colour, Frame, coded_frame
 from ..media.source import fitted_rate
 from ..model import Backend, Model, create_backend, load_model
@@ -19,7 +19,7 @@ from ..profiler import Profiler
 from .builder import EncoderBuilder
 from .frame_coder import Coded, FrameCoder
 from .gop import FramePlan, GopPlanner, Plans
-from .ratecontrol import Complexity, PlannedFrame, rate_controller
+from .ratecontrol import Clip, Complexity, FrameStatistics, KnownRuns, PlannedFrame, Statistics, fingerprint, rate_controller
 from .references import PictureBuffer
 from .scenecut import SceneCutDetector
 from .slots import Reference
@@ -37,9 +37,10 @@ class Encoder:
     colour          colour space that decoders give frames back in, by name ("yuv420", "yuv444", "rgb", "gray") or with all that
                     a `Colour` states; coded is 4:2:0
     total_frames    stated in the header if known (0 = unknown)
+    statistics      of a first pass over the same clip: this is the second, which spends the bits of `bitrate` where they bring most
     profiler        takes the times of the stages
 
-    Raises ConfigError, ModelError, BackendError.
+    Raises ConfigError, StatisticsError, ModelError, BackendError.
 
     >>> import numpy as np
     >>> encoder = Encoder(64, 48, fps=25, preset="fast", qp=40)
@@ -49,7 +50,8 @@ class Encoder:
     """
 
     def __init__(self, width: int, height: int, fps: Fraction | float = 30, config: EncoderConfig | None = None, *, depth: int = 8,
-                 colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0, profiler: Profiler | None = None, **options: Any) -> None:
+                 colour: Colour | ColourSpace | str = "yuv420", total_frames: int = 0, statistics: Statistics | None = None, profiler: Profiler | None = None,
+                 **options: Any) -> None:
         config = configured(config, options)
         self._model: Model = load_model(config.model)
         self._config = config = config.resolved(inter=self._model.manifest.inter)
@@ -59,9 +61,16 @@ class Encoder:
         self._profiler = profiler or Profiler()
         self._coder = FrameCoder(self._model, self._backend, self._profiler, config)
         self._pictures: PictureBuffer[Reference] = PictureBuffer()
-        self._trials = RunTrials(self._attempt, config.b_trials) if config.b_frames == AUTO else None
-        self._gop = GopPlanner(config.gop, LONGEST_RUN if self._trials else config.b_frames, config.sigma_reset, self._trials)
-        self._rate = rate_controller(config, self.qp, width * height, self.header.fps)
+        self._clip = Clip.of(self.header, config)
+        if statistics is not None:
+            statistics.check(self._clip)
+        auto = config.b_frames == AUTO
+        self._trials = RunTrials(self._attempt, config.b_trials) if auto and statistics is None else None
+        chooser = KnownRuns(statistics) if auto and statistics is not None else self._trials
+        self._gop = GopPlanner(config.gop, LONGEST_RUN if auto else config.b_frames, config.sigma_reset, chooser)
+        self._expected = None if statistics is None else {frame.number: frame.fingerprint for frame in statistics.frames}
+        self._rate = rate_controller(config, self.qp, width * height, self.header.fps, statistics)
+        self._collected: list[FrameStatistics] | None = None
         cuts, rates = config.scene_cut and self._gop.inter, config.bitrate is not None or config.crf is not None
         self._scenes = SceneCutDetector(width, height, depth) if cuts or rates else None
         self._cuts = cuts
@@ -104,6 +113,7 @@ class Encoder:
         ConfigError if the frame does not fit the encoder's size and depth, or is a colour picture in a gray stream.
         """
         picture = self._fitting(frame)
+        self._check_known(picture)
         wanted, self._keyframe_wanted = self._keyframe_wanted, False
         cut, complexity = self._looked_at(picture)          # every frame: it is compared to those after it
         self._waiting[self._count] = picture, complexity, cut
@@ -116,8 +126,29 @@ class Encoder:
         self._keyframe_wanted = True
 
     def flush(self) -> list[Packet]:
-        """Packets of frames that are still held back, at the end of the video."""
+        """Packets of frames that are still held back, at the end of the video. Raises StatisticsError if a first pass saw more of them."""
+        if self._expected is not None and self._count < len(self._expected):
+            raise StatisticsError(f"the statistics are of {len(self._expected)} frames, this clip has {self._count}")
         return [self._code(plan) for plan in self._gop.flush()]
+
+    def collect(self) -> None:
+        """Keep what a second pass needs to know. Before the first frame."""
+        self._collected = []
+
+    def statistics(self) -> Statistics:
+        """What was kept, of all frames that were coded: what a first pass is for. Raises ConfigError if nothing was."""
+        if not self._collected:
+            raise ConfigError("no statistics were collected: call collect() first, and encode something")
+        return Statistics(self._clip, tuple(self._collected))
+
+    def _check_known(self, picture: Frame) -> None:
+        """The first pass must have seen the next frame."""
+        if self._expected is None:
+            return
+        if self._count not in self._expected:
+            raise StatisticsError(f"the statistics are of {len(self._expected)} frames, this clip has more")
+        if fingerprint(picture) != self._expected[self._count]:
+            raise StatisticsError("the statistics are of another clip: the first pass saw another picture here", frame=self._count)
 
     def _looked_at(self, picture: Frame) -> tuple[bool, Complexity]:
         """Whether a scene begins with the next frame, and its complexity (0 where nothing needs it)."""
@@ -142,6 +173,9 @@ class Encoder:
         self._rate.finish(8 * len(packet))
         if self._config.bitrate is not None and 0 < self._rate.chosen < MAX_QP:
             self._base_qp = float(self._rate.chosen - plan.offset)
+        if self._collected is not None:
+            self._collected.append(FrameStatistics(plan.number, plan.type, plan.layer, plan.offset, packet.header.qp, 8 * len(packet), complexity.inter,
+                                                   complexity.intra, fingerprint(picture)))
         if coded.reference is not None:
             self._pictures.follow(packet.header, coded.reference)
         self._coded += 1

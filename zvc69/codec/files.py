@@ -4,8 +4,8 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice
@@ -14,11 +14,12 @@ from typing import Any, BinaryIO
 from ..bitstream import StreamWriter
 from ..config import EncoderConfig
 from ..errors import MediaError
-from ..media import Colour, Frame, Integrity, colour_of, open_sink, open_source
+from ..media import Colour, Frame, Integrity, Source, colour_of, open_sink, open_source
 from ..metrics import bits_per_pixel, kilobits_per_second
 from ..profiler import Profiler
 from .encoder import Encoder, configured
 from .prefetch import prefetch
+from .ratecontrol import Statistics
 from .video import VideoReader
 
 Progress = Callable[[int, int | None, int], None]
@@ -73,36 +74,35 @@ class DecodeSummary:
         return self.frames / self.seconds if self.seconds else 0.0
 
 
-def encode_file(source: str | os.PathLike[str] | BinaryIO, target: str | os.PathLike[str] | BinaryIO, *, frames: int | None = None,
-                colour: Colour | str | None = None, progress: Progress | None = None, config: EncoderConfig | None = None,
-                **options: Any) -> EncodeSummary:
-    """Encode a video or still that FFmpeg reads, y4m or "-" (standard input) to `target` ("-": standard output).
-
-    frames: only the first so many. colour: colour space that frames are converted to and given back in; None = the source's, which
-    must not turn from gray to colours then. config, options, profiler: as for `Encoder`. An output path appears when the stream is whole; after
-    a failure what was coded stays readable beside it under the name `path + ".part"`.
-
-    Raises MediaError, ConfigError, ModelError, BackendError, OSError.
-    """
+@contextmanager
+def opened(source: str | os.PathLike[str] | BinaryIO, frames: int | None, colour: Colour | str | None) -> Iterator[tuple[Source, Iterable[Frame], Colour]]:
+    """A source, its first `frames` in a colour space (None: its own), and that space. Raises MediaError, OSError."""
     with open_source(source) as video:
-        total = video.total_frames if frames is None else min(frames, video.total_frames or frames)
         pictures: Iterable[Frame] = islice(video, frames)
         if colour is None:
-            colour = video.colour
+            yield video, pictures, video.colour
         else:
-            colour = video.colour.in_space(Colour.of(colour).space)
-            pictures = (frame.convert(colour.space) for frame in pictures)
+            space = video.colour.in_space(Colour.of(colour).space)
+            yield video, (frame.convert(space.space) for frame in pictures), space
+
+
+def encode_once(source: str | os.PathLike[str] | BinaryIO, target: str | os.PathLike[str] | BinaryIO, *, frames: int | None = None,
+                colour: Colour | str | None = None, **options: Any) -> EncodeSummary:
+    """`encode_file` in one pass; options as for `encode_frames`."""
+    with opened(source, frames, colour) as (video, pictures, space):
+        total = video.total_frames if frames is None else min(frames, video.total_frames or frames)
         return encode_frames(pictures, target, width=video.width, height=video.height, fps=video.fps, depth=video.depth,
-                             colour=colour, total=total, progress=progress, notes=video.notes, config=config, **options)
+                             colour=space, total=total, notes=video.notes, **options)
 
 
 def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | BinaryIO, *, width: int, height: int, fps: Fraction | float,
                   depth: int = 8, colour: Colour | str | None = None, total: int | None = None, progress: Progress | None = None,
-                  notes: tuple[str, ...] = (), config: EncoderConfig | None = None,
-                  profiler: Profiler | None = None, **options: Any) -> EncodeSummary:
-    """Encode frames from any iterable (see `Encoder.encode` for what a frame may be) to a stream; else as `encode_file`.
+                  notes: tuple[str, ...] = (), config: EncoderConfig | None = None, statistics: Statistics | None = None,
+                  collect: Callable[[Statistics], object] | None = None, profiler: Profiler | None = None, **options: Any) -> EncodeSummary:
+    """Encode frames from any iterable (see `Encoder.encode` for what a frame may be) to a stream; else as
+    `encode_file`.
 
-    colour: as for `Encoder`; None = that of the first frame.
+    colour: as for `Encoder`; None = that of the first frame. statistics: of a first pass, as for `Encoder`; collect: is given those of this one.
     """
     start = time.perf_counter()
     if colour is None:
@@ -110,7 +110,9 @@ def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | Bina
     config = configured(config, options)
     if total == 1 and config.gop is None:
         config = config.replaced(gop=1, b_frames=None, sigma_reset=0)      # nothing will refer to a still: it is not to be better than its quality says
-    encoder = Encoder(width, height, fps, config, depth=depth, colour=colour, profiler=profiler)
+    encoder = Encoder(width, height, fps, config, depth=depth, colour=colour, statistics=statistics, profiler=profiler)
+    if collect is not None:
+        encoder.collect()
     done, qps = 0, 0
     with StreamWriter(_output(target), encoder.header) as writer:
         def put(packets) -> None:
@@ -126,6 +128,8 @@ def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | Bina
         put(encoder.flush())
         if not done:
             raise MediaError("the input has no frames")
+    if collect is not None:
+        collect(encoder.statistics())
     return EncodeSummary(done, writer.size, time.perf_counter() - start, width, height, encoder.header.fps, qps / done, encoder.backend, notes)
 
 

@@ -4,9 +4,13 @@ from .controller import RateController
 from .frame import PlannedFrame
 from .model import Complexity, RateModel
 from .quality import ConstantQp
-from .setup import rate_controller
+from .second_pass import KnownRuns
+from .setup import first_pass, rate_controller
+from .statistics import Clip, FrameStatistics, Statistics, fingerprint
 from .vbv import VbvBuffer
 from .window import RateWindow
 
-__all__ = ["AverageBitrate", "Band", "Complexity", "ConstantQp", "PlannedFrame", "RateController", "RateModel", "RateWindow", "VbvBuffer",
-           "rate_controller"]
+__all__ = [
+    "AverageBitrate", "Band", "Clip", "Complexity", "ConstantQp", "FrameStatistics", "KnownRuns", "PlannedFrame", "RateController", "RateModel", "RateWindow",
+    "Statistics", "VbvBuffer", "fingerprint", "first_pass", "rate_controller",
+]

@@ -3,11 +3,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ...config import EncoderConfig
+from ...config import PRESETS, EncoderConfig, Preset, options_of
+from ...errors import ConfigError
 from .bitrate import AverageBitrate, Band
 from .controller import RateController
 from .model import RateModel
 from .quality import ConstantQp
+from .second_pass import SecondPass
+from .statistics import STRUCTURE, Statistics
 from .vbv import FULLNESS, VbvBuffer
 from .window import RateWindow
 
@@ -17,10 +20,18 @@ REACTION = 40.0
 """Seconds in which a departure from the plan is made up for, at a tolerance of 1; half of the buffer, if that is less."""
 
 
-def rate_controller(config: EncoderConfig, qp: int, pixels: int, fps: Fraction) -> RateController:
-    """config: resolved. qp: base QP of modes that hold no bitrate. pixels: of a picture. Raises ConfigError."""
+def rate_controller(config: EncoderConfig, qp: int, pixels: int, fps: Fraction, statistics: Statistics | None = None) -> RateController:
+    """config: resolved. qp: base QP of modes that hold no bitrate. pixels: of a picture. statistics: of a first pass, if there was one.
+
+    Raises ConfigError.
+    """
     model, vbv = RateModel(pixels), _vbv(config, fps)
     tries = config.max_reencodes or 0
+    if statistics is not None:
+        if config.bitrate is None:
+            raise ConfigError("a second pass needs a bitrate: it spends bits by what the first has found out")
+        bits = 1000 * config.bitrate / float(fps) * len(statistics.frames)
+        return RateController(SecondPass(statistics.frames, bits), model, (), vbv, tries)
     if config.bitrate is None:
         return RateController(ConstantQp(qp if config.crf is None else config.crf), model, (), vbv, tries)
     rate = 1000 * config.bitrate / float(fps)
@@ -32,6 +43,12 @@ def rate_controller(config: EncoderConfig, qp: int, pixels: int, fps: Fraction) 
         band = Band(low, min(low + band.span, USED * FULLNESS * vbv.size))
         reaction = min(reaction, vbv.size / vbv.rate / 2)
     return RateController(AverageBitrate(model, rate, fps, band, reaction), model, [window], vbv, tries)
+
+
+def first_pass(config: EncoderConfig) -> EncoderConfig:
+    """What a first pass runs with for this second one (resolved): the same structure at the least effort, and QPs that hardly vary."""
+    cheap = {name: PRESETS[Preset.ULTRAFAST][name] for name, option in options_of(EncoderConfig).items() if option.by_preset and name not in STRUCTURE}
+    return config.replaced(**{**cheap, "max_reencodes": 0, "vbv_bufsize": None, "vbv_maxrate": None, "rate_tolerance": 1.0})
 
 
 def _vbv(config: EncoderConfig, fps: Fraction) -> VbvBuffer | None:

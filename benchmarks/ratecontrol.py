@@ -1,0 +1,145 @@
+"""Rate control: how closely bitrates are held, what a decoder's buffer sees, and two passes beside one.
+
+    python -m benchmarks.ratecontrol CLIPS [--size 352x288] [--seconds 12.2] [--preset fast] [--output benchmarks/results/ratecontrol.json]
+
+CLIPS is a folder of videos. Each is scaled to one size, every third frame kept, and looped; "all" is one pass after the other of all of them, two seconds each,
+with a scene cut between any two. Bitrates are 0.1 bits per pixel. "worst" is the largest share by which any 10 seconds after the first 2 are off the bitrate, "whole" that of
+the whole. CBR has a buffer of one second. Two passes and one are compared on "all", at the size that each came to, interpolated to one: PSNR of the mean error, and mean PSNR of frames (6:1:1).
+The record is saved after every run, and one that stands in it is not made again.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import cycle, islice
+from pathlib import Path
+
+import av
+import numpy as np
+
+from zvc69 import Decoder, Encoder, Frame, Packet, Statistics
+from zvc69.codec.ratecontrol import first_pass
+from zvc69.metrics.psnr import frame_psnr
+
+from .environment import environment
+
+BITS_PER_PIXEL = 0.1
+WINDOW, SETTLING = 10, 2
+SCENE = 2.0
+"""Seconds of each clip in "all"."""
+EVERY = 3
+"""Of so many frames one is kept: more seconds for the time it takes."""
+
+
+def load(path: Path, size: tuple[int, int]) -> tuple[list[Frame], Fraction]:
+    """Every third frame, scaled, and the rate of those."""
+    with av.open(str(path)) as container:
+        rate = container.streams.video[0].average_rate
+        pictures = [picture.reformat(*size, format="yuv420p", interpolation="BICUBIC") for n, picture in enumerate(container.decode(video=0)) if n % EVERY == 0]
+    return [Frame(*planes(picture)) for picture in pictures], Fraction(rate).limit_denominator(1001) / EVERY
+
+
+def planes(picture: av.VideoFrame) -> Iterator[np.ndarray]:
+    array, (height, width) = picture.to_ndarray(), (picture.height, picture.width)
+    yield array[:height]
+    for plane in array[height:].reshape(2, height // 2, width // 2):
+        yield np.ascontiguousarray(plane)
+
+
+def coded(frames: list[Frame], rate: Fraction, options: dict, statistics: Statistics | None = None) -> tuple[Encoder, list[Packet]]:
+    encoder = Encoder(frames[0].width, frames[0].height, rate, statistics=statistics, **options | dict(threads=1))
+    encoder.collect()
+    return encoder, [packet for frame in frames for packet in encoder.encode(frame)] + encoder.flush()
+
+
+def accuracy(packets: list[Packet], kbps: float, rate: Fraction) -> dict:
+    """Shares that windows and the whole are off the bitrate by, and what the QPs were."""
+    bits = np.array([8 * len(packet) for packet in packets])
+    length, begin = math.ceil(WINDOW * rate), math.ceil(SETTLING * rate)
+    sums = np.convolve(bits[begin:], np.ones(length), "valid") / (1000 * kbps * length / float(rate)) - 1
+    qps = [packet.header.qp for packet in packets]
+    return dict(frames=len(bits), kbps=round(kbps, 2), worst=round(float(max(sums, key=abs)), 4), whole=round(float(bits.mean()) * float(rate) / (1000 * kbps) - 1, 4),
+                mean_qp=round(statistics.mean(qps), 2), at_bounds=sum(qp in (0, 63) for qp in qps))
+
+
+def vbv(packets: list[Packet], rate: float, size: float) -> dict:
+    """The leaky bucket of docs/INTERNALS.md, worked out from the packets alone: fullness in per cent as frames are taken out, underflows, overflows."""
+    content, trace, under, over = 0.9 * size, [], 0, 0
+    for packet in packets:
+        content -= 8 * len(packet)
+        under += content < 0
+        trace.append(round(100 * content / size, 1))
+        over += content + rate > size + 1
+        content = min(content + rate, size)
+    return dict(underflows=under, overflows=over, lowest=min(trace), trace=trace)
+
+
+def held(frames: list[Frame], rate: Fraction, mode: str, preset: str) -> dict:
+    """One clip at one bitrate."""
+    kbps = BITS_PER_PIXEL * frames[0].width * frames[0].height * float(rate) / 1000
+    options = dict(bitrate=kbps, preset=preset) | (dict(vbv_bufsize=kbps) if mode == "cbr" else {})
+    encoder, packets = coded(frames, rate, options)
+    result = accuracy(packets, kbps, rate) | dict(reencodes=encoder.reencodes)
+    if mode == "cbr":
+        result["vbv"] = vbv(packets, 1000 * kbps / float(rate), 1000 * kbps)
+    return result
+
+
+def quality(frames: list[Frame], encoder: Encoder, packets: list[Packet]) -> dict:
+    values = [frame_psnr(original, frame).weighted for original, frame in zip(frames, Decoder(encoder.header, threads=1).decode_all(packets))]
+    overall = -10 * math.log10(statistics.mean(10 ** (-value / 10) for value in values))
+    return dict(kbps=round(8 * sum(map(len, packets)) / len(packets) * float(encoder.header.fps) / 1000, 2), psnr_of_mean_error=round(overall, 3),
+                mean_psnr=round(statistics.mean(values), 3), worst_psnr=round(min(values), 2))
+
+
+def passes(frames: list[Frame], rate: Fraction, preset: str) -> dict:
+    """The same bitrate in one pass and in two."""
+    kbps = BITS_PER_PIXEL * frames[0].width * frames[0].height * float(rate) / 1000
+    options = dict(bitrate=kbps, preset=preset)
+    one = quality(frames, *coded(frames, rate, options))
+    config = Encoder(frames[0].width, frames[0].height, rate, **options).config
+    first, _ = coded(frames, rate, first_pass(config).to_dict())
+    two = quality(frames, *coded(frames, rate, options, first.statistics()))
+    return dict(target=round(kbps, 2), one=one, two=two, two_off=round(two["kbps"] / kbps - 1, 4))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--size", default="352x288")
+    parser.add_argument("--seconds", type=float, default=12.2, help="length of each looped clip")
+    parser.add_argument("--preset", default="fast")
+    parser.add_argument("--output", type=Path, help="the record (JSON)")
+    arguments = parser.parse_args()
+    record = json.loads(arguments.output.read_text()) if arguments.output and arguments.output.exists() else {}
+    size = tuple(map(int, arguments.size.split("x")))
+    conditions = dict(size=arguments.size, seconds=arguments.seconds, preset=arguments.preset, bits_per_pixel=BITS_PER_PIXEL)
+    if record.get("conditions") != conditions:
+        record = dict(conditions=conditions, runs={})
+    record = environment(f"python -m benchmarks.ratecontrol CLIPS --size {arguments.size} --seconds {arguments.seconds:g} --preset {arguments.preset}") | {
+        "method": " ".join(__doc__.split("\n\n", 2)[2].split()), "conditions": conditions, "runs": record["runs"]}
+
+    def run(name: str, work) -> None:
+        if name not in record["runs"]:
+            record["runs"][name] = work()
+            print(name, {key: value for key, value in record["runs"][name].items() if key != "vbv"}, flush=True)
+            if arguments.output:
+                arguments.output.write_text(json.dumps(record, indent=1) + "\n")
+
+    clips = {path.stem: load(path, size) for path in sorted(arguments.clips.iterdir())}
+    everything = [frame for frames, rate in clips.values() for frame in islice(cycle(frames), round(SCENE * rate))]
+    rate = Fraction(10)
+    for mode in ("cbr", "vbr"):
+        run(f"all {mode}", lambda: held(everything, rate, mode, arguments.preset))
+    run("passes", lambda: passes(everything, rate, arguments.preset))
+    for name, (frames, own_rate) in clips.items():
+        for mode in ("cbr", "vbr"):
+            run(f"{name} {mode}", lambda: held(list(islice(cycle(frames), round(arguments.seconds * own_rate))), own_rate, mode, arguments.preset))
+
+
+if __name__ == "__main__":
+    main()
