@@ -19,7 +19,7 @@ from .inter_samples import HEIGHT, MODEL, WIDTH, picture
 from .rate_simulator import MOVING, Scene, simulate
 from .test_ratecontrol import STRUCTURES, VIDEOS, vbv_trace
 
-OPTIONS = dict(model=MODEL, threads=1, bitrate=120, gop=12)
+OPTIONS = dict(model=MODEL, preset="fast", threads=1, bitrate=120, gop=12)
 FRAMES = 30
 
 
@@ -78,6 +78,18 @@ def test_both_ways_to_run_two_passes_give_the_same_stream(clip, stats):
     assert summary.kbps == pytest.approx(120, rel=0.03)          # file header and index included: 120 bytes of 18 kB
     with zvc69.open(at_once.getvalue()) as video:
         assert len(list(video)) == FRAMES
+
+
+def test_second_pass_has_b_frames_where_the_first_has_them():
+    options = OPTIONS | dict(b_frames="auto", gop=0)
+    first, packets = Encoder(WIDTH, HEIGHT, 25, **options), {}
+    first.collect()
+    for encoder in (first, None):
+        encoder = encoder or Encoder(WIDTH, HEIGHT, 25, **options | dict(bitrate=60), statistics=first.statistics())
+        coded = [packet for n in range(17) for packet in encoder.encode(noisy(n))] + encoder.flush()
+        packets[encoder] = [(packet.pts, packet.type) for packet in coded]
+    one, two = packets.values()
+    assert one == two and len(one) == 17
 
 
 def test_statistics_come_back_from_a_file(stats, tmp_path):
@@ -162,7 +174,7 @@ def test_pipe_is_refused_with_one_line(capsys):
 
 def test_command_line_of_two_passes(clip, tmp_path, capsys):
     stats, out = tmp_path / "s", tmp_path / "o.zvc"
-    common = ["--bitrate", "120", "--model", MODEL, "--gop", "12"]
+    common = ["--bitrate", "120", "--preset", "fast", "--model", MODEL, "--gop", "12"]
     assert run(["encode", str(clip), "/dev/null", "--pass", "1", "--stats", str(stats), *common]) == 0
     assert run(["encode", str(clip), str(out), "--pass", "2", "--stats", str(stats), *common]) == 0
     assert run(["encode", str(clip), str(out), "--pass", "2", "--stats", str(stats), *common, "--gop", "13"]) == 1
@@ -175,7 +187,7 @@ def test_command_line_of_two_passes(clip, tmp_path, capsys):
 @pytest.mark.parametrize("goal", [dict(target_size=9), dict(target_size=25), dict(target_psnr=43), dict(target_psnr=46)], ids=str)
 def test_size_and_quality_are_reached(clip, tmp_path, goal):
     out = tmp_path / "o.zvc"
-    summary = zvc69.encode_file(clip, out, model=MODEL, threads=1, gop=12, **goal)
+    summary = zvc69.encode_file(clip, out, model=MODEL, preset="fast", threads=1, gop=12, **goal)
     if "target_size" in goal:
         assert out.stat().st_size == pytest.approx(1000 * goal["target_size"], rel=0.05)          # 30 frames: a QP of one keyframe is 1 %
     else:

@@ -8,7 +8,7 @@
 """
 from . import errors
 from .bitstream import ColourSpace, FileHeader, FrameType, Packet, StreamReader, StreamWriter
-from .codec import Decoder, DecodeSummary, Encoder, EncodeSummary, VideoReader, decode_file, encode_file, encode_frames
+from .codec import Decoder, DecodeSummary, Encoder, EncodeSummary, Statistics, VideoReader, decode_file, encode_file, encode_frames
 from .codec import open_video as open
 from .config import EncoderConfig, Preset, Quality, Tune
 from .errors import Zvc69Error
@@ -19,5 +19,5 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Colour", "ColourSpace", "DecodeSummary", "Decoder", "EncodeSummary", "Encoder", "EncoderConfig", "FileHeader", "Frame", "FrameType", "Integrity", "Packet", "Preset", "Profiler",
-    "Quality", "StreamReader", "StreamWriter", "Tune", "VideoReader", "Zvc69Error", "decode_file", "encode_file", "encode_frames", "errors", "open",
+    "Statistics", "Quality", "StreamReader", "StreamWriter", "Tune", "VideoReader", "Zvc69Error", "decode_file", "encode_file", "encode_frames", "errors", "open",
 ]
