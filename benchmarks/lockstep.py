@@ -28,12 +28,13 @@ from zvc69.bench.clips import Clip
 from zvc69.bench.point import measured
 from zvc69.bench.summary import quality_of
 from zvc69.bench.variant import code_digest, parse_variant
-from zvc69.config import Preset
+from zvc69.config import Preset, Tune
 from zvc69.errors import ConfigError
 from zvc69.metrics import bd_rate
 
 SETS = {
     "presets": ([f"{preset.value}=preset={preset.value}" for preset in Preset], Preset.MEDIUM.value),
+    "tunes": ([f"{tune.value}=tune={tune.value}" for tune in Tune], Tune.PSNR.value),
     "others": ([], None),
 }
 
@@ -140,11 +141,12 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=K=V,...")
     parser.add_argument("--frames", type=int, default=33)
     parser.add_argument("--qp", default="22,32,42,52")
+    parser.add_argument("--threads", type=int, default=0, help="of the networks; 1 on a machine that has other work")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     qps = tuple(map(int, args.qp.split(",")))
     texts, anchor = SETS[args.what]
-    variants = {v.name: v.options for v in (parse_variant(text, qps) for text in [*texts, *args.set])}
+    variants = {v.name: v.options for v in (parse_variant(text, qps, threads=args.threads) for text in [*texts, *args.set])}
     words = [Path(word).name if Path(word).exists() and not word.startswith("benchmarks") else word for word in sys.argv[1:]]
     head = dict(code=code_digest(), frames=args.frames, variants=variants)
     before = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}

@@ -123,6 +123,38 @@ def _cost(figures: dict[str, float]) -> str:
     return f"{figures['cost']:+.2f} % / {figures['ms']:.1f} ms"
 
 
+def presets() -> list[str]:
+    """What `benchmarks.lockstep presets` measured. Nothing without that file."""
+    if not (RESULTS / "presets.json").exists():
+        return []
+    result = load("presets")
+    lines = heading("Presets", result) + [
+        f"Against medium: BD-rate over {result['frames']} frames of each clip (QP {', '.join(next(iter(result['points'].values())))}), and time of a frame. "
+        "All presets code a frame in turn, so that times are to be compared; decoding is the same whatever the preset.", ""]
+    clips = list(result["points"])
+    rows = [[name, f"x {r['encode_time']:.2f}", f"x {r['decode_time']:.2f}", f"{r['bd_psnr']['mean']:+.2f} %", f"{r['bd_ms_ssim']['mean']:+.2f} %",
+             *(f"{r['bd_psnr']['clips'][clip]:+.1f}" for clip in clips)] for name, r in result["summary"].items()]
+    return lines + table(["preset", "time to encode", "to decode", "BD-rate, PSNR 6:1:1", "BD-rate, MS-SSIM", *(f"PSNR, {clip}" for clip in clips)], rows)
+
+
+def tunes() -> list[str]:
+    """What `benchmarks.lockstep tunes` and `benchmarks.block_qp` measured. Nothing without these files."""
+    if not (RESULTS / "tunes.json").exists():
+        return []
+    result = load("tunes")
+    visual, clips = result["summary"]["visual"], list(result["points"])
+    lines = heading("Tune visual", result) + [
+        f"BD-rate of `--tune visual` against `--tune psnr`, {result['frames']} frames of each clip: negative is what it gains. Time to encode x {visual['encode_time']:.2f}.", ""]
+    lines += table(["quality", "mean", *clips], [[name, f"{visual[key]['mean']:+.2f} %", *(f"{visual[key]['clips'][clip]:+.1f}" for clip in clips)]
+                                                 for key, name in (("bd_ms_ssim", "MS-SSIM of luma"), ("bd_psnr", "PSNR 6:1:1"))])
+    if not (RESULTS / "block_qp.json").exists():
+        return lines
+    blocks = load("block_qp")
+    lines += ["", f"`{blocks['command']}`: what a map of QPs in the stream would bring, on I frames (means over {len(blocks['pictures'])} pictures). Blocks of 32x32 are taken from the "
+              "picture coded at their own QP, as if their coding did not depend on neighbours and the map cost nothing.", ""]
+    return lines + table(["", "BD-rate, MS-SSIM", "BD-rate, PSNR 6:1:1"], [[way, f"{r['ms_ssim']:+.2f} %", f"{r['psnr']:+.2f} %"] for way, r in blocks["mean"].items()])
+
+
 def entropy() -> list[str]:
     result = load("entropy")
     levels = sorted({k.split(" ", 1)[1] for c in result["cases"].values() for k in c["times_faster"]}, key=["scalar", "avx2", "avx512"].index)
@@ -143,7 +175,7 @@ def kernels() -> list[str]:
 def main() -> None:
     lines = ["# Benchmarks", "", "Made by `python -m benchmarks.report` from the files under `benchmarks/results`. Speeds are ratios within one run; "
              "the machine had two cores and other work."]
-    lines += video() + tools() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
+    lines += video() + tools() + presets() + tunes() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
     lines += speed() + entropy() + kernels()
     PAGE.write_text("\n".join(lines) + "\n")
 

@@ -18,15 +18,19 @@ OCTAVES, CLASSES_AN_OCTAVE = 2, 2
 CLASSES = 2 * OCTAVES * CLASSES_AN_OCTAVE + 1
 
 
+def log_activity(packed: NDArray[np.float32]) -> NDArray[np.float32]:
+    """log2 of the activity of each 8x8 block of a packed picture (96, h, w), the variance of its luma + FLOOR: (h, w) float32."""
+    luma = packed[:LUMA]
+    square = np.einsum("chw,chw->hw", luma, luma) / LUMA
+    return np.log2(np.maximum(square - luma.mean(0) ** 2, 0) + np.float32(FLOOR))
+
+
 def activity_classes(packed: NDArray[np.float32]) -> NDArray[np.uint8]:
     """How much an error counts in each 8x8 block of a packed picture (96, h, w): (h, w) uint8 below CLASSES.
 
-    Class c stands for 2^((c - 4) / 2) times the squared error: activity^-STRENGTH, activity being the variance of the block's luma + FLOOR, against
-    the picture's geometric mean; within 1/4 and 4.
+    Class c stands for 2^((c - 4) / 2) times the squared error: activity^-STRENGTH against the picture's geometric mean, within 1/4 and 4.
     """
-    luma = packed[:LUMA]
-    square = np.einsum("chw,chw->hw", luma, luma) / LUMA
-    logarithm = np.log2(np.maximum(square - luma.mean(0) ** 2, 0) + np.float32(FLOOR))
+    logarithm = log_activity(packed)
     weight = np.clip(STRENGTH * (logarithm.mean() - logarithm), -OCTAVES, OCTAVES)
     return (np.rint(weight * CLASSES_AN_OCTAVE) + OCTAVES * CLASSES_AN_OCTAVE).astype(np.uint8)
 
