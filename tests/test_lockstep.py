@@ -1,0 +1,54 @@
+"""The benchmark of variants beside each other."""
+from __future__ import annotations
+
+import json
+import sys
+from fractions import Fraction
+
+import pytest
+
+from benchmarks import lockstep
+from zvc69.media import Frame, open_sink
+
+from .inter_samples import HEIGHT, MODEL, WIDTH, picture
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clouds.y4m"
+    with open_sink(path, WIDTH, HEIGHT, Fraction(25), 8) as sink:
+        for number in range(6):
+            sink.write(Frame.from_rgb24(picture(number)))
+    return path
+
+
+def run(monkeypatch, *arguments) -> None:
+    monkeypatch.setattr(sys, "argv", ["lockstep", *map(str, arguments)])
+    lockstep.main()
+
+
+def test_variants_are_measured_beside_each_other(clip, tmp_path, monkeypatch, capsys):
+    result = tmp_path / "result.json"
+    arguments = ["others", clip, "--set", f"one=model={MODEL},b_frames=0", "--set", f"b=model={MODEL},b_frames=3", "--qp", "20,40", "--threads", 1, "--json", result]
+    run(monkeypatch, *arguments)
+    data = json.loads(result.read_text())
+    points, summary = data["points"]["clouds"], data["summary"]
+    assert set(points) == {"20", "40"} and set(points["20"]) == {"one", "b"}
+    assert points["20"]["one"]["bytes"] > points["40"]["one"]["bytes"] and points["20"]["one"]["psnr"] > points["40"]["one"]["psnr"]
+    assert all(point["encode_ms"] > 0 and point["decode_ms"] > 0 for row in points.values() for point in row.values())
+    assert summary["one"]["bd_psnr"]["mean"] == 0 and summary["one"]["encode_time"] == 1 and summary["b"]["bd_psnr"]["mean"] != 0
+    assert summary["one"]["bd_ms_ssim"] is None         # too small for five scales
+    assert "one" in capsys.readouterr().out
+
+    monkeypatch.setattr(lockstep, "points", lambda *_: pytest.fail("a point was measured again"))
+    run(monkeypatch, *arguments)
+    again = json.loads(result.read_text())
+    assert again["points"] == data["points"] and again["summary"] == data["summary"]
+
+
+def test_turns_are_taken_frame_by_frame():
+    log = []
+    runs = [lockstep.Run(name, lambda item, name=name: log.append((name, item)) or [item], lambda: [], lambda item: item > 0) for name in "ab"]
+    lockstep.in_turn(runs, [[0, 1, 2], [0, 1, 2]])
+    assert log == [("a", 0), ("b", 0), ("b", 1), ("a", 1), ("a", 2), ("b", 2)]
+    assert all(run.out == [0, 1, 2] and run.milliseconds >= 0 for run in runs)
