@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..profiler import Profiler
 from .builder import EncoderBuilder
 from .frame_coder import Coded, FrameCoder
 from .gop import FramePlan, GopPlanner, Plans
+from .prefetch import prefetch
 from .ratecontrol import Clip, Complexity, FrameStatistics, KnownRuns, PlannedFrame, Statistics, fingerprint, rate_controller
 from .references import PictureBuffer
 from .scenecut import SceneCutDetector
@@ -112,6 +113,24 @@ class Encoder:
         yuv420p, (3, height, width) yuv444p, (height, width) gray (uint8 at depth 8, uint16 above). keyframe: make it one. Raises
         ConfigError if the frame does not fit the encoder's size and depth, or is a colour picture in a gray stream.
         """
+        return [self._code(plan) for plan in self._planned(frame, keyframe)]
+
+    def encode_all(self, frames: Iterable[Frame | av.VideoFrame | NDArray]) -> Iterator[Packet]:
+        """All packets of `frames`, which end the video: as `encode` and `flush` give them. Frames are taken, looked at and planned on a thread of
+        its own, up to three ahead of the one that is coded; where trials decide about B frames, they are only taken ahead.
+        """
+        if self._trials:
+            for frame in prefetch(frames):
+                yield from self.encode(frame)
+            yield from self.flush()
+            return
+        for plans in prefetch(self._planned(frame) for frame in frames):
+            for plan in plans:
+                yield self._code(plan)
+        yield from self.flush()
+
+    def _planned(self, frame: Frame | av.VideoFrame | NDArray, keyframe: bool = False) -> Plans:
+        """How frames are coded that can be coded now that this one is there."""
         picture = self._fitting(frame)
         self._check_known(picture)
         wanted, self._keyframe_wanted = self._keyframe_wanted, False
@@ -119,7 +138,7 @@ class Encoder:
         self._waiting[self._count] = picture, complexity, cut
         plans = self._gop.push(self._count, keyframe=cut and self._cuts or keyframe or wanted)
         self._count += 1
-        return [self._code(plan) for plan in plans]
+        return plans
 
     def request_keyframe(self) -> None:
         """Make the next frame a keyframe: what a receiver that has lost packets asks for. May be called from any thread."""

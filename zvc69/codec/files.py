@@ -115,17 +115,11 @@ def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | Bina
         encoder.collect()
     done, qps = 0, 0
     with StreamWriter(_output(target), encoder.header) as writer:
-        def put(packets) -> None:
-            nonlocal done, qps
-            for packet in packets:
-                writer.write_packet(packet)
-                done, qps = done + 1, qps + packet.header.qp
-                if progress:
-                    progress(done, total, writer.size)
-
-        for frame in prefetch(frames):
-            put(encoder.encode(frame))
-        put(encoder.flush())
+        for packet in encoder.encode_all(frames):
+            writer.write_packet(packet)
+            done, qps = done + 1, qps + packet.header.qp
+            if progress:
+                progress(done, total, writer.size)
         if not done:
             raise MediaError("the input has no frames")
     if collect is not None:

@@ -43,6 +43,7 @@ class FrameCoder:
         self._estimator = MotionEstimator(config)
         # References are searched side by side. Not more than two: each search holds sixteen pictures.
         self._each = map if config.threads == 1 else ThreadPoolExecutor(SEARCHES, "motion").map
+        self._aside = None if config.threads == 1 else ThreadPoolExecutor(1, "zvc69-entropy")
         self._rounding = Rounding(model, config.rounding, config.tune)
 
     def intra(self, frame: Frame, qp: int, pts: int, *, reference: bool) -> Coded:
@@ -113,17 +114,21 @@ class FrameCoder:
                 sigma.put(k, r)
             indices.append(index)
             residuals.append(r)
-        with self._stage("entropy"):
-            lanes, substreams = code_latents(order, z, indices, residuals)
-            payload = Payload(conditions.state is None, copy is not None, sections[0], lanes, substreams, sections[1])
+
+        def payload() -> bytes:
+            with self._stage("entropy"):
+                lanes, substreams = code_latents(order, z, indices, residuals)
+                return Payload(conditions.state is None, copy is not None, sections[0], lanes, substreams, sections[1]).pack()
+
         a, b = slots
         used = None if a is None else a.reference, None if b is None else b.reference
         if not wanted:
-            return Coded(payload.pack(), None, used)
+            return Coded(payload(), None, used)
+        waiting = None if self._aside is None else self._aside.submit(payload)     # beside the networks
         with self._stage("reconstruct"):
             out = self._backend.synthesise(analysis, mean, sigma.residual(), qp)
             planes = unpack(out, frame.width, frame.height, frame.depth)
             if prediction is not None:
                 planes = copy_blocks(planes, prediction.planes, copy)
         field, distance = (None, 0) if a is None else (a.field, pts - a.reference.pts)
-        return Coded(payload.pack(), Reference(planes, sigma.state(), pts, qp, field, distance), used)
+        return Coded(payload() if waiting is None else waiting.result(), Reference(planes, sigma.state(), pts, qp, field, distance), used)
