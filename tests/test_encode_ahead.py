@@ -13,7 +13,7 @@ from zvc69.errors import ConfigError
 from .inter_samples import HEIGHT, MODEL, WIDTH, picture
 
 CUT = 5
-OPTIONS = [dict(qp=30), dict(qp=34, b_frames=3), dict(bitrate=200), dict(qp=30, sigma_reset=2, reference_frames=4)]
+OPTIONS = [dict(qp=30), dict(qp=34, b_frames=3), dict(qp=34, b_frames="auto"), dict(bitrate=200), dict(qp=30, sigma_reset=2, reference_frames=4)]
 
 
 def clip() -> list[np.ndarray]:
@@ -39,7 +39,7 @@ def test_frames_are_taken_ahead_but_not_far():
             taken += 1
             yield picture(n)
 
-    for _ in Encoder(WIDTH, HEIGHT, 25, model=MODEL, qp=40).encode_all(frames()):
+    for _ in Encoder(WIDTH, HEIGHT, 25, model=MODEL, qp=40, b_frames=0).encode_all(frames()):
         coded += 1
     assert coded == 30
 
@@ -47,14 +47,14 @@ def test_frames_are_taken_ahead_but_not_far():
 def test_frame_that_does_not_fit_is_told_where_it_comes():
     frames, packets = [picture(0), picture(1), np.zeros((8, 8, 3), np.uint8)], []
     with pytest.raises(ConfigError, match="frame 2"):
-        for packet in Encoder(WIDTH, HEIGHT, 25, model=MODEL, qp=40).encode_all(frames):
+        for packet in Encoder(WIDTH, HEIGHT, 25, model=MODEL, qp=40, b_frames=0).encode_all(frames):
             packets.append(packet)
     assert len(packets) == 2
 
 
 def test_threads_end_with_the_encoder():
     before = set(threading.enumerate())
-    encoder = Encoder(WIDTH, HEIGHT, 25, model=MODEL, qp=40)
+    encoder = Encoder(WIDTH, HEIGHT, 25, model=MODEL, qp=40, b_frames=0)
     list(encoder.encode_all(picture(n) for n in range(3)))
     del encoder
     gc.collect()
