@@ -13,7 +13,7 @@ from zvc69.bitstream import FrameType
 from zvc69.codec.gop import FramePlan
 from zvc69.codec.trial import RunTrials, Tried, squared_error
 
-from .inter_samples import HEIGHT, MODEL, WIDTH, picture
+from .inter_samples import HEIGHT, MODEL, WIDTH, coded, picture
 
 WAYS = ["P frames"], ["B frames"]
 
@@ -89,6 +89,12 @@ def test_streams_of_trials_decode_whole_and_in_order(frames, options):
     assert [frame.pts for frame in decoded] == list(range(len(frames))) and len(packets) == len(frames)
     for frame, original in zip(decoded, frames):
         assert np.abs(frame.to_rgb()[:, :, 0].astype(int) - original[:, :, 0]).mean() < 12
+
+
+def test_slot_a_of_b_frames_holds_the_reference_that_is_coded_more_alike():
+    clip = coded(9, gop=0, b_frames=7)
+    qps = [[clip.packets[n].header.qp for n in slots] for packet, slots in zip(clip.packets, clip.slots()) if packet.type == FrameType.B]
+    assert len(qps) == 7 and all(a >= b for a, b in qps) and sum(a > b for a, b in qps) == 7
 
 
 def test_error_of_planes_weighs_chroma_and_depth():
