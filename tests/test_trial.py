@@ -11,6 +11,7 @@ import zvc69
 from zvc69 import Encoder, Frame
 from zvc69.bitstream import FrameType
 from zvc69.codec.gop import FramePlan
+from zvc69.codec.slots import missing_in_mean
 from zvc69.codec.trial import RunTrials, Tried, squared_error
 
 from .inter_samples import HEIGHT, MODEL, WIDTH, coded, picture
@@ -95,6 +96,12 @@ def test_slot_a_of_b_frames_holds_the_reference_that_is_coded_more_alike():
     clip = coded(9, gop=0, b_frames=7)
     qps = [[clip.packets[n].header.qp for n in slots] for packet, slots in zip(clip.packets, clip.slots()) if packet.type == FrameType.B]
     assert len(qps) == 7 and all(a >= b for a, b in qps) and sum(a > b for a, b in qps) == 7
+
+
+def test_plane_that_is_missing_makes_the_mean_right_within_the_range_of_samples():
+    luma, one = np.array([[100, 100, 250, 3]], np.uint8), np.array([[90, 110, 240, 8]], np.uint8)
+    assert missing_in_mean(luma, one, 8).tolist() == [[110, 90, 255, 0]]
+    assert missing_in_mean(luma.astype(np.uint16), one.astype(np.uint16), 10).tolist() == [[110, 90, 260, 0]]
 
 
 def test_error_of_planes_weighs_chroma_and_depth():

@@ -3,13 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..bitstream import Payload
-from ..config import EncoderConfig
+from ..config import MAX_QP, EncoderConfig
 from ..core import motion
 from ..core.pack import pack, unpack
 from ..core.quantise import quantise
@@ -20,7 +20,7 @@ from .activity import Rounding
 from .copying import choose_copies
 from .estimation import MotionEstimator
 from .latents import STEPS, Conditions, LatentOrder, begin_sigma, code_latents
-from .slots import Reference, Slot, best_second, nearest_or_best
+from .slots import TWICE_THE_STEP, Reference, Slot, best_second, missing_in_mean, nearest_or_best
 from .temporal import Prediction, copy_blocks, fetch_state, predict, take_padding
 
 SEARCHES = 2
@@ -59,7 +59,7 @@ class FrameCoder:
 
         wanted: later frames will refer to it.
         """
-        slot_a, *rest = self._slots(frame, qp, pts, (a, *others))
+        slot_a, *rest = self._both_sides(frame, qp, pts, a, *others) if between else self._slots(frame, qp, pts, (a, *others))
         with self._stage("motion"):
             if not between and rest:
                 slot_a, rest = nearest_or_best(frame.y, slot_a, rest, qp, frame.depth)
@@ -75,6 +75,13 @@ class FrameCoder:
         with self._stage("scale"):
             state = None if slot_a.reference.state is None else fetch_state(slot_a.reference.state, slot_a.field)
         return self._code(frame, packed, Conditions(qp, state, copy), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted)
+
+    def _both_sides(self, frame: Frame, qp: int, pts: int, a: Reference, b: Reference) -> list[Slot]:
+        """Slots of a B frame: the second is searched for what makes the mean of both right."""
+        slot_a, = self._slots(frame, qp, pts, (a,))
+        with self._stage("motion"):
+            missing = replace(frame, y=missing_in_mean(frame.y, slot_a.planes[0], frame.depth))
+        return [slot_a, *self._slots(missing, min(qp + TWICE_THE_STEP, MAX_QP), pts, (b,))]
 
     def _slots(self, frame: Frame, qp: int, pts: int, references: Sequence[Reference]) -> list[Slot]:
         expected = [reference.field_at(pts) for reference in references]

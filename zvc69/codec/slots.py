@@ -20,6 +20,9 @@ FARTHER = 0.95
 GAIN_WEIGHT = 0.5
 """Of the absolute error that the best prediction of each block saves. The network gets at part of it from slot A alone."""
 
+TWICE_THE_STEP = 10
+"""QPs, about, that double the quantiser's step: errors of what is missing in a mean are twice those of the mean."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -74,6 +77,11 @@ def best_second(luma: NDArray, a: Slot, others: Sequence[Slot], qp: int, depth: 
         if saved > most:
             most, best = saved, (slot, section)
     return best
+
+
+def missing_in_mean(luma: NDArray, one: NDArray, depth: int) -> NDArray:
+    """The plane whose mean with `one` is `luma`, as far as samples of `depth` bits go. Planes of equal shape, uint8 or uint16."""
+    return np.clip(2 * luma.astype(np.int16) - one.astype(np.int16), 0, 2 ** depth - 1).astype(luma.dtype)
 
 
 def saved_error(luma: NDArray, a: NDArray, b: NDArray, depth: int) -> float:
