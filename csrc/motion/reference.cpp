@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "motion/filter.h"
 #include "warp/warp.h"
 
 namespace zvc {
@@ -105,8 +106,8 @@ void ReferencePhases::filter(int phase, int row, int column) {
     const int left = column * kColumns - kRoom, top = row * kRows - kRoom;
     const int width = std::min(kColumns, whole_.width() + kRoom - left), height = std::min(kRows, whole_.height() + kRoom - top);
     const std::size_t offset = static_cast<std::size_t>(top + kBorder) * stride() + left + kBorder;
-    warp_kernels(isa_).block8(whole_.at(left, top), stride(), phases_.get() + (phase - 1) * plane_ + offset, stride(), width, height,
-                              kBicubic.weight[(phase & 3) * 2], kBicubic.weight[(phase >> 2) * 2]);
+    filter_area(isa_, whole_.at(left, top), stride(), phases_.get() + (phase - 1) * plane_ + offset, stride(), width, height,
+                kBicubic.weight[(phase & 3) * 2], kBicubic.weight[(phase >> 2) * 2]);
     filtered_[(static_cast<std::size_t>(phase - 1) * tile_rows_ + row) * tile_columns_ + column] = 1;
 }
 

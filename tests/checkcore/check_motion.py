@@ -3,6 +3,7 @@ import numpy as np
 
 from zvc69.core import _motion, cpu, motion, pack
 from zvc69.core.reference import motion as reference
+from zvc69.core.reference import warp as warp_reference
 
 from .harness import bench, check, compare
 
@@ -60,6 +61,20 @@ def row_sums(rng, level):
                 got = np.empty(places, np.uint16)
                 _motion.sad_row(cpu.level(), a, b, step, got)
                 compare(f"{places} places by {step}", got[::step], np.abs(windows - a[:, :8]).sum(axis=(1, 2)).astype(np.uint16))
+
+
+@check("motion", "filter of an area")
+def areas(rng, level):
+    taps = warp_reference.TAPS["bicubic"]
+    for h, w in ((1, 8), (5, 32), (32, 192), (70, 200)):
+        for low, high in ((0, 256), (0, 2)):
+            samples = rng.integers(low, high, (h + 3, w + 11), dtype=np.uint8) * np.uint8(255 if high == 2 else 1)
+            for tx, ty in ((taps[a], taps[b]) for a in range(0, 8, 2) for b in range(0, 8, 2)):
+                got = np.empty((h, w), np.uint8)
+                _motion.filter_area_of(cpu.level(), samples, np.int8(tx), np.int8(ty), got)
+                across = sum(t * samples[:, k:k + w].astype(int) for k, t in enumerate(tx))
+                down = sum(t * across[k:k + h] for k, t in enumerate(ty))
+                compare(f"{h}x{w} by {tx} and {ty}", got, ((down + 2048) >> 12).clip(0, 255).astype(np.uint8))
 
 
 @check("motion", "search")

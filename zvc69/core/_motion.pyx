@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Motion search and coding (csrc/motion). Arguments are checked in zvc69.core.motion."""
 from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int8_t, int16_t, uint8_t, uint16_t, uint32_t
 from libcpp cimport bool as cbool
 from libcpp.vector cimport vector
 
@@ -21,6 +21,9 @@ cdef extern from "motion/sad.h" namespace "zvc" nogil:
         Sad sad[3]
         SadRow row
     const SadKernels& sad_kernels(Isa isa) noexcept
+
+cdef extern from "motion/filter.h" namespace "zvc" nogil:
+    void filter_area(Isa, const uint8_t*, ptrdiff_t, uint8_t*, ptrdiff_t, int, int, const int8_t*, const int8_t*) noexcept
 
 cdef extern from "motion/search.h" namespace "zvc" nogil:
     cdef struct LumaPlane:
@@ -99,6 +102,12 @@ def sad_row(int level, const uint8_t[:, ::1] a, const uint8_t[:, ::1] b, int ste
     """Of the top left 8x8 of `a` and those of `b` from the left edge on; for the tests."""
     assert b.shape[1] >= sums.shape[0] + 8 and sums.shape[0] % 8 == 0
     sad_kernels(<Isa>level).row(&a[0, 0], a.shape[1], &b[0, 0], b.shape[1], <int>sums.shape[0], step, &sums[0])
+
+
+def filter_area_of(int level, const uint8_t[:, ::1] samples, const int8_t[::1] tx, const int8_t[::1] ty, uint8_t[:, ::1] out):
+    """Of `samples` from row and column 1 on, with three columns and rows more than `out` and a few; for the tests."""
+    assert samples.shape[0] >= out.shape[0] + 3 and samples.shape[1] >= out.shape[1] + 11 and out.shape[1] % 8 == 0
+    filter_area(<Isa>level, &samples[1, 1], samples.shape[1], &out[0, 0], out.shape[1], <int>out.shape[1], <int>out.shape[0], &tx[0], &ty[0])
 
 
 cdef FieldArrays field(int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy):
