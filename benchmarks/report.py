@@ -83,6 +83,29 @@ def tools() -> list[str]:
         f"{', '.join(map(str, settings['qps']))}: negative is what the part gains.", ""] + table(["part", "mean", *clips], rows)
 
 
+RUNS = {"B": "7 B frames before every P frame (`--b-frames 7`)", "auto": "where a trial shows that they cost less (`--b-frames auto`)"}
+
+
+def runs() -> list[str]:
+    """What `zvc69 bench rd CLIPS --set IP=b_frames=0 --set B=b_frames=7 --set auto=b_frames=auto --json benchmarks/results/b_frames.json` measured, if
+    that file is there."""
+    if not (RESULTS / "b_frames.json").exists():
+        return []
+    rd = load("b_frames")
+    averages, clips, settings = rd["bd_rate"]["psnr"], list(rd["curves"]), rd["settings"]
+    rows = [[meaning, f"{averages[name]['IP']['mean']:+.1f} %", *(f"{averages[name]['IP']['clips'][clip]:+.1f}" for clip in clips), _time(rd, name)]
+            for name, meaning in RUNS.items()]
+    return heading("B frames", rd) + [
+        f"BD-rate (PSNR 6:1:1) against P frames alone, {settings['frames']} frames of a clip, QP {', '.join(map(str, settings['qps']))}; and the time that "
+        "encoding takes, of what P frames alone take.", ""] + table(["B frames", "mean", *clips, "time"], rows)
+
+
+def _time(rd: dict, name: str) -> str:
+    """Of encoding with a variant, relative to IP: mean over points."""
+    ratios = [alone["encode_fps"] / point["encode_fps"] for curves in rd["curves"].values() for alone, point in zip(curves["IP"], curves[name])]
+    return f"{mean(ratios):.2f}"
+
+
 MOTION = """The first {frames} frames of each clip, coded by the peer as I P P P ... (preset medium, constant quantiser, one reference). Our search predicts the same
 source frames from the pictures that the peer decoded, at the QP of the same step. PSNR is that of the luma prediction, bits are those of motion a frame.
 x264: its vectors, exported by FFmpeg's decoder, through our compensation, without the blocks that it codes as intra; bits of them by our coder, and in brackets

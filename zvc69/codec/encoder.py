@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -230,9 +231,11 @@ class Encoder:
             picture, qp = self._waiting[plan.number][0], min(max(round(self._base_qp + plan.offset), 0), MAX_QP)
             coded = self._code_at(qp, plan, picture, pictures, wanted=True)
             cost += frame_cost(picture, self._base_qp, coded, last=plan.number == last)
-            frames[plan] = qp, coded
             if plan.stored:
                 pictures.add(coded.reference, plan.number)
+            else:
+                coded = replace(coded, reference=None)      # which takes memory, and is not needed any more
+            frames[plan] = qp, coded
         return Tried(cost, frames)
 
     def _past(self, pts: int, pictures: PictureBuffer[Reference]) -> list[Reference]:
