@@ -77,11 +77,15 @@ class FrameCoder:
         return self._code(frame, packed, Conditions(qp, state, copy), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted)
 
     def _both_sides(self, frame: Frame, qp: int, pts: int, a: Reference, b: Reference) -> list[Slot]:
-        """Slots of a B frame: the second is searched for what makes the mean of both right."""
+        """Slots of a B frame: each is searched for what makes the mean with the other right, but for the first of the first."""
         slot_a, = self._slots(frame, qp, pts, (a,))
+        slot_b = self._beside(slot_a, frame, qp, pts, b)
+        return [self._beside(slot_b, frame, qp, pts, a), slot_b]
+
+    def _beside(self, slot: Slot, frame: Frame, qp: int, pts: int, reference: Reference) -> Slot:
         with self._stage("motion"):
-            missing = replace(frame, y=missing_in_mean(frame.y, slot_a.planes[0], frame.depth))
-        return [slot_a, *self._slots(missing, min(qp + TWICE_THE_STEP, MAX_QP), pts, (b,))]
+            missing = replace(frame, y=missing_in_mean(frame.y, slot.planes[0], frame.depth))
+        return self._slots(missing, min(qp + TWICE_THE_STEP, MAX_QP), pts, (reference,))[0]
 
     def _slots(self, frame: Frame, qp: int, pts: int, references: Sequence[Reference]) -> list[Slot]:
         expected = [reference.field_at(pts) for reference in references]
