@@ -97,7 +97,7 @@ def runs() -> list[str]:
             for name, meaning in RUNS.items()]
     return heading("B frames", rd) + [
         f"BD-rate (PSNR 6:1:1) against P frames alone, {settings['frames']} frames of a clip, QP {', '.join(map(str, settings['qps']))}; and the time that "
-        "encoding takes, of what P frames alone take.", ""] + table(["B frames", "mean", *clips, "time"], rows)
+        "encoding takes, of what P frames alone take; a trial is made in one of the two runs of such a clip, in one of four of a longer one.", ""] + table(["B frames", "mean", *clips, "time"], rows)
 
 
 def _time(rd: dict, name: str) -> str:

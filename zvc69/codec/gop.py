@@ -11,7 +11,7 @@ KEY_OFFSET = -13
 OFFSETS = (-2, 1, 0, 1)
 """Of P frames without B frames between, by number in the group modulo 4: every fourth is better, and the frames after it live on that."""
 ANCHOR_OFFSET = -6
-LEVEL_OFFSETS = (-1, 3, 6, 7)
+LEVEL_OFFSETS = (-2, 2, 6, 7)
 """Of B frames, by level: those that others refer to are better."""
 
 
