@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "pack/arithmetic.h"
+
 namespace zvc {
 namespace {
 
@@ -14,22 +16,12 @@ inline void split_blocks(const Sample* row, std::size_t blocks, float scale, flo
             out[c * channel + static_cast<std::ptrdiff_t>(j)] = static_cast<float>(row[kBlock * j + c]) * scale;
 }
 
-inline float round_half_even(float x) {
-    // For 0 <= x < 2^22: the sum has no fraction bits, and rounds to even as every float addition does.
-    constexpr float kMagic = 8388608.0f;
-    return (x + kMagic) - kMagic;
-}
-
 template <class Sample, int kBlock>
 inline void merge_blocks(const float* in, std::ptrdiff_t channel, std::size_t blocks, float scale, float limit,
                          Sample* row) {
     for (int c = 0; c < kBlock; ++c)
-        for (std::size_t j = 0; j < blocks; ++j) {
-            float x = in[c * channel + static_cast<std::ptrdiff_t>(j)] * scale;
-            x = x > 0.0f ? x : 0.0f;  // false for NaN
-            x = x < limit ? x : limit;
-            row[kBlock * j + c] = static_cast<Sample>(static_cast<int>(round_half_even(x)));
-        }
+        for (std::size_t j = 0; j < blocks; ++j)
+            row[kBlock * j + c] = static_cast<Sample>(sample_of(in[c * channel + static_cast<std::ptrdiff_t>(j)], scale, limit));
 }
 
 }  // namespace

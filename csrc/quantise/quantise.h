@@ -5,12 +5,9 @@
 #include <cstdint>
 
 #include "common/isa.h"
+#include "quantise/arithmetic.h"
 
 namespace zvc {
-
-constexpr int kThresholds = 16;     // of one sigma index; number 0 is not used
-constexpr int kSigmaIndices = 64;
-constexpr std::int32_t kLargestResidual = 32767;
 
 struct QuantiseJob {
     const float* y;              // (channels, rows, columns)

@@ -5,9 +5,7 @@ namespace {
 
 struct Scalar {
     static std::int32_t reached(float magnitude, const float* row) {
-        std::int32_t m = 0;
-        while (m < kThresholds - 1 && magnitude >= row[m + 1]) ++m;
-        return m;
+        return thresholds_reached(magnitude, row);
     }
     static unsigned coded_of_8(const std::uint8_t* index, int skip_below) {
         unsigned bits = 0;

@@ -3,36 +3,17 @@
 #pragma once
 
 #include "quantise/quantise.h"
+#include "scale/arithmetic.h"
 
 namespace zvc {
 namespace {
-
-// Of every four channels 4 n .. 4 n + 3 exactly one is coded by step 2 g + s at row i, column j: channel
-// 4 n + d where bit 0 of d is (g + i + j) % 2 and bit 1 is (s + i) % 2.
-inline std::size_t coded_channel(int step, std::size_t i, std::size_t j) {
-    const std::size_t g = step >> 1, s = step & 1;
-    return 2 * ((s + i) & 1) + ((g + i + j) & 1);
-}
-
-// Residual of a magnitude that has reached the last threshold.
-inline std::int32_t beyond_table(float magnitude, float last_threshold) {
-    if (!(magnitude <= 3.402823466e38f)) return 0;  // infinite; NaN reaches no threshold
-    constexpr std::int32_t kLast = kThresholds - 1, kRoom = kLargestResidual - kLast;
-    const float steps = magnitude - last_threshold;
-    // Compared as floats: the conversion would overflow.
-    return kLast + (steps < static_cast<float>(kRoom) ? static_cast<std::int32_t>(steps) : kRoom);
-}
 
 // Isa: reached(magnitude, row) = how many of row[1 .. 15], which rise, are <= magnitude (none for NaN);
 // coded_of_8(index, skip_below) = bit n set where index[n] >= skip_below.
 template <class Isa>
 inline std::int16_t quantise_one(float v, const float* row) {
     const float magnitude = __builtin_fabsf(v);
-    std::int32_t r = Isa::reached(magnitude, row);
-    if (r == kThresholds - 1) r = beyond_table(magnitude, row[r]);
-    // Without a branch: signs cannot be predicted. -0 counts as positive.
-    const std::int32_t minus = -static_cast<std::int32_t>(v < 0);
-    return static_cast<std::int16_t>((r ^ minus) - minus);
+    return signed_residual(Isa::reached(magnitude, row), v, magnitude, row);
 }
 
 constexpr std::size_t kTileColumns = 128, kTileSymbols = 8;
@@ -43,9 +24,9 @@ constexpr std::size_t kTileColumns = 128, kTileSymbols = 8;
 inline void subtract_means(const QuantiseJob& job, std::size_t i, std::size_t j, std::size_t columns, std::size_t first,
                            std::size_t symbols, float (*v)[kTileSymbols][kTileColumns]) {
     const std::size_t area = job.rows * job.columns;
-    for (std::size_t parity = 0; parity < 2; ++parity)
+    for (unsigned parity = 0; parity < 2; ++parity)
         for (std::size_t n = 0; n < symbols; ++n) {
-            const std::size_t channel = 4 * (first + n) + coded_channel(job.step, i, parity);
+            const std::size_t channel = 4 * (first + n) + static_cast<unsigned>(coded_channel(job.step, static_cast<unsigned>(i), parity));
             const std::size_t at = channel * area + i * job.columns + j;
             for (std::size_t c = 0; c < columns; ++c) v[parity][n][c] = job.y[at + c] - job.mean[at + c];
         }

@@ -11,9 +11,6 @@
 
 namespace zvc {
 
-// Longest code: sign, 14 zeros, one, 14 + 2 bits (order >= 2 and distance + 2^order < 2^17).
-constexpr unsigned kMaxRawBits = 32;
-
 struct RawWriter {
     uint8_t* out;        // room for 4 bytes a symbol, and 8
     uint64_t held = 0;   // the low `count` bits are yet to be written
@@ -29,25 +26,10 @@ static inline void raw_put(RawWriter& raw, uint32_t value, unsigned bits) {
     }
 }
 
-static inline unsigned bit_length(uint32_t value) {
-    return value ? 32u - static_cast<unsigned>(__builtin_clz(value)) : 0;
-}
-
 // The raw bits of `value`, whose symbol is `symbol`, in a table that has some for it.
 static inline void raw_put_value(RawWriter& raw, int32_t value, uint32_t symbol, TableInfo t) {
-    if (symbol != t.escape) {
-        raw_put(raw, static_cast<uint32_t>(value) & ((1u << t.shift) - 1), t.shift);
-        return;
-    }
-    const int32_t low = t.first * (1 << t.shift);
-    const int32_t end = (t.first + static_cast<int32_t>(t.escape)) * (1 << t.shift);
-    const bool above = value >= end;  // of an empty range too, where low == end
-    const uint32_t distance = static_cast<uint32_t>(above ? value - end : low - 1 - value);
-    const unsigned order = t.shift + 2;
-    const uint32_t code = distance + (1u << order);
-    const unsigned length = bit_length(code);
-    raw_put(raw, above, 1);
-    raw_put(raw, code, 2 * length - 1 - order);  // its leading zeros are the prefix
+    const RawCode code = raw_code(value, symbol, t);
+    raw_put(raw, code.bits, code.count);
 }
 
 // Reads behind `used` bits of the end. 16 readable bytes lie before the substream's first.
@@ -72,27 +54,11 @@ static inline RansStatus raw_get_value(RawReader& raw, uint32_t symbol, TableInf
     uint64_t window;
     std::memcpy(&window, raw.end - (raw.used >> 3) - 8, 8);
     window <<= raw.used & 7;  // 57 bits or more, the next one on top
-    int32_t value = static_cast<int32_t>(t.first + static_cast<int32_t>(symbol)) * (1 << t.shift);
-    unsigned bits = t.shift;
-    if (symbol != t.escape) {
-        if (bits) value += static_cast<int32_t>(window >> (64 - bits));
-    } else {
-        const bool above = window >> 63;
-        window = window << 1 | 1;  // the one ends the search below
-        const unsigned zeros = static_cast<unsigned>(__builtin_clzll(window));
-        if (zeros > kMaxPrefix) return RansStatus::kBadEscape;
-        const unsigned order = t.shift + 2;
-        const unsigned length = zeros + 1 + order;  // of the code behind its prefix: at most 20 + 1 + 14
-        bits = 1 + zeros + length;
-        const int64_t code = static_cast<int64_t>(window << zeros >> (64 - length));
-        const int64_t distance = code - (int64_t{1} << order);
-        const int64_t wide = above ? value + distance : t.first * (int64_t{1} << t.shift) - 1 - distance;
-        if (wide != static_cast<int16_t>(wide)) return RansStatus::kBadEscape;
-        value = static_cast<int32_t>(wide);
-    }
-    raw.used += bits;
+    const RawValue read = raw_value(window, symbol, t);
+    if (!read.valid) return RansStatus::kBadEscape;
+    raw.used += read.count;
     if (raw.used > raw.limit) return RansStatus::kRawEnd;
-    out = static_cast<int16_t>(value);
+    out = static_cast<int16_t>(read.value);
     return RansStatus::kOk;
 }
 

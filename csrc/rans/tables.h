@@ -5,15 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace zvc {
+#include "rans/arithmetic.h"
 
-constexpr unsigned kProbBits = 12;
-constexpr uint32_t kProbTotal = 1u << kProbBits;
-constexpr uint32_t kLowerBound = 1u << 16;  // of a state; with 16-bit words one word always restores it
-constexpr unsigned kMaxTables = 256;
-constexpr unsigned kMaxSymbols = 255;
-constexpr unsigned kMaxShift = 12;
-constexpr unsigned kMaxPrefix = 20;         // zeros before an Exp-Golomb code's one
+namespace zvc {
 
 // Words are packed so that one 32-bit gather brings all that a lane needs.
 //   slots[table << 12 | slot]    symbol: what plain code looks up first, 256 kB for 64 tables, so that it stays in L2
@@ -37,15 +31,5 @@ private:
     std::vector<uint8_t> slots_;
     std::vector<uint32_t> decode_, encode_, info_;
 };
-
-struct TableInfo {
-    int32_t first;
-    uint32_t escape;
-    unsigned shift;
-};
-
-static inline TableInfo unpack_info(uint32_t packed) {
-    return {static_cast<int32_t>(packed) >> 16, packed >> 8 & 255, packed & 255};
-}
 
 }  // namespace zvc

@@ -1,11 +1,11 @@
+#include "scale/arithmetic.h"
 #include "scale/kernels.h"
 
 namespace zvc {
 namespace {
 
 std::uint8_t requantise(std::int32_t sum, std::int32_t shift, std::int32_t ceiling) {
-    const std::int32_t u = sum >> shift;
-    return static_cast<std::uint8_t>(u < 0 ? 0 : u > ceiling ? ceiling : u);
+    return static_cast<std::uint8_t>(requantised(sum, shift, ceiling));
 }
 
 void pointwise_scalar(const PointwiseJob& job) noexcept {

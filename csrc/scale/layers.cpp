@@ -1,5 +1,7 @@
 #include "scale/layers.h"
 
+#include "scale/arithmetic.h"
+
 namespace zvc {
 
 std::size_t padded_channels(std::size_t channels) {
@@ -45,8 +47,7 @@ Buffer<std::int32_t> pack_biases(const BlockLayout& layout, const Buffer<std::in
     Buffer<std::int32_t> packed;
     for (int place = 0; place < layout.padded(); ++place) {
         const int output = layout.output_at(place);
-        const std::int32_t s = packed_shifts[place], rounding = s > 0 ? 1 << (s - 1) : 0;
-        packed.push_back(output < layout.outputs ? bias(output) + rounding : 0);
+        packed.push_back(output < layout.outputs ? bias(output) + rounding_of(packed_shifts[place]) : 0);
     }
     return packed;
 }

@@ -75,7 +75,7 @@ struct SigmaNetwork::Step {
         magnitude = part(first_state, sizes.latent);
         index = part(first_state + sizes.latent, sizes.latent);
         for (int m = 0; m < k; ++m)
-            for (std::size_t parity = 0; parity < 4; ++parity) {
+            for (unsigned parity = 0; parity < 4; ++parity) {
                 const int d = coded_channel(m, parity / 2, parity % 2);
                 known[m][parity] = pack_weights(in_layout, sizes.latent / 4, [&](int o, int n) {
                     return arrays.in.weight[o * inputs + first_known + 4 * n + d];
@@ -238,7 +238,7 @@ void SigmaNetwork::step_output(const StepJob& job, const StepBiases& biases, std
     const Step& step = step_[k];
     const auto stride = static_cast<std::ptrdiff_t>(step.mix_stride);
     for (std::size_t begin = run.first; begin < std::min(run.first + 2, run.last); ++begin) {
-        const int d = coded_channel(job.step, i, begin);
+        const int d = coded_channel(job.step, static_cast<unsigned>(i), static_cast<unsigned>(begin));
         PointwiseJob layer{};
         layer.input[0] = {mixed + static_cast<std::ptrdiff_t>(begin) * stride, 2 * stride, step.out[d].data(),
                           sizes_.mix_width[k] / 4};

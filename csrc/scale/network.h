@@ -4,15 +4,12 @@
 
 #include <memory>
 
+#include "scale/arithmetic.h"
 #include "scale/layers.h"
 #include "scale/symbols.h"
 #include "scale/wanted.h"
 
 namespace zvc {
-
-constexpr int kSteps = 4;
-constexpr int kSubpositions = 16;  // a position of z covers 4x4 blocks
-constexpr int kSigmaCeiling = 63;
 
 struct SigmaSizes {
     int latent;        // multiple of 16
@@ -77,12 +74,5 @@ private:
     Buffer<std::int32_t> z_shift_;
     std::vector<Step> step_;
 };
-
-// Channel 4 n + d is coded by step 2 g + s at row i, column j, with bit 0 of d = (g + i + j) % 2 and bit 1 =
-// (s + i) % 2. Returns d.
-inline int coded_channel(int step, std::size_t i, std::size_t j) {
-    const int g = step >> 1, s = step & 1, row = static_cast<int>(i & 1), column = static_cast<int>(j & 1);
-    return 2 * ((s + row) & 1) + ((g + row + column) & 1);
-}
 
 }  // namespace zvc

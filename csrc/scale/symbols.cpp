@@ -10,7 +10,7 @@ struct Sources {
     const T* of[4];
 
     Sources(const T* const step[4], std::size_t i, std::size_t row_size) {
-        for (int k = 0; k < kSteps; ++k) of[coded_channel(k, i, 0)] = step[k] + i * row_size;
+        for (int k = 0; k < kSteps; ++k) of[coded_channel(k, static_cast<unsigned>(i), 0)] = step[k] + i * row_size;
     }
 };
 

@@ -7,13 +7,9 @@
 #include <cstdint>
 
 #include "common/isa.h"
+#include "scale/arithmetic.h"
 
 namespace zvc {
-
-// Magnitude code of |r| = 0..15: round(32 ln(1 + |r|)); larger ones have that of 15.
-constexpr std::uint8_t kMagnitudeCode[16] = {0, 22, 35, 44, 52, 57, 62, 67, 70, 74, 77, 80, 82, 84, 87, 89};
-// Index code of sigma index i: i << kIndexShift.
-constexpr int kIndexShift = 2;
 
 struct SymbolKernels {
     void (*magnitude_codes)(const std::int16_t* r, std::size_t count, std::uint8_t* code) noexcept;

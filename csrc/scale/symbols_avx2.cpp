@@ -1,12 +1,20 @@
 #include <immintrin.h>
 
+#include <array>
+
 #include "scale/symbols.h"
 
 namespace zvc {
 namespace {
 
+constexpr std::array<std::uint8_t, 16> kCodes = [] {
+    std::array<std::uint8_t, 16> codes{};
+    for (int m = 0; m < 16; ++m) codes[m] = magnitude_code(m);
+    return codes;
+}();
+
 void magnitude_codes_avx2(const std::int16_t* r, std::size_t count, std::uint8_t* code) noexcept {
-    const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kMagnitudeCode)));
+    const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kCodes.data())));
     const __m256i last = _mm256_set1_epi16(15);
     const auto clipped = [&](const std::int16_t* p) {
         // |-32768| is 32768 as an unsigned number, which the unsigned minimum takes for what it is.
@@ -18,10 +26,7 @@ void magnitude_codes_avx2(const std::int16_t* r, std::size_t count, std::uint8_t
         const __m256i magnitude = _mm256_permute4x64_epi64(lanes, 0xD8);
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(code + n), _mm256_shuffle_epi8(table, magnitude));
     }
-    for (; n < count; ++n) {
-        const int magnitude = r[n] < 0 ? -int{r[n]} : int{r[n]};
-        code[n] = kMagnitudeCode[magnitude < 15 ? magnitude : 15];
-    }
+    for (; n < count; ++n) code[n] = magnitude_code(r[n]);
 }
 
 __m128i load8(const std::uint8_t* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }

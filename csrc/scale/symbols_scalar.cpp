@@ -4,10 +4,7 @@ namespace zvc {
 namespace {
 
 void magnitude_codes_scalar(const std::int16_t* r, std::size_t count, std::uint8_t* code) noexcept {
-    for (std::size_t n = 0; n < count; ++n) {
-        const int magnitude = r[n] < 0 ? -int{r[n]} : int{r[n]};
-        code[n] = kMagnitudeCode[magnitude < 15 ? magnitude : 15];
-    }
+    for (std::size_t n = 0; n < count; ++n) code[n] = magnitude_code(r[n]);
 }
 
 void state_row_scalar(const std::uint8_t* const source[4], std::size_t columns, std::size_t symbols, int shift,

@@ -3,13 +3,11 @@
 
 #include <algorithm>
 
+#include "state/arithmetic.h"
 #include "state/state.h"
 
 namespace zvc {
 namespace {
-
-// Whole blocks that a vector's component moves by: a block is 32 quarter pixels wide, halves go up.
-inline std::ptrdiff_t whole_blocks(std::int16_t component) { return (component + 16) >> 5; }
 
 // copy(from, to): channels bytes. Block by block, also where neighbours stay neighbours: finding the runs costs more in branches that
 // cannot be predicted than longer copies save.

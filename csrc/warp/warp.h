@@ -11,14 +11,10 @@
 #include <cstdint>
 
 #include "common/isa.h"
+#include "warp/arithmetic.h"
 
 namespace zvc {
 
-constexpr int kPhases = 8;  // eighths: of a chroma sample, which is a quarter of a luma pixel's vector unit in 4:2:0
-
-struct Taps {
-    std::int8_t weight[kPhases][4];  // for the samples at -1, 0, 1, 2
-};
 extern const Taps kBicubic, kBilinear;
 
 // Rows that a block kernel predicts at once at most.

@@ -34,7 +34,7 @@ public:
 
     void warp(int x, int y, int w, int h, Vector v) {
         const int left = x + (v.x >> shift_), top = y + (v.y >> shift_);
-        const int to_eighth = 3 - shift_, px = v.x << to_eighth & 7, py = v.y << to_eighth & 7;
+        const int px = phase_of(v.x, shift_), py = phase_of(v.y, shift_);
         Sample* out = out_ + y * out_stride_ + x;
         if (px == 0 && py == 0 && left >= 0 && top >= 0 && left + w <= width_ && top + h <= height_) {
             for (int row = 0; row < h; ++row)

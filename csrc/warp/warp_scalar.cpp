@@ -8,7 +8,7 @@ template <class Sample>
 void block_scalar(const Sample* source, std::ptrdiff_t stride, Sample* out, std::ptrdiff_t out_stride, int w, int h,
                   const std::int8_t* tx, const std::int8_t* ty, int depth) noexcept {
     constexpr int kStrip = 8;
-    const int shift = depth - 8, most = (1 << depth) - 1;
+    const int shift = depth - 8;
     stride /= static_cast<std::ptrdiff_t>(sizeof(Sample));
     out_stride /= static_cast<std::ptrdiff_t>(sizeof(Sample));
     std::int16_t rows[kWarpRows + 3][kStrip];
@@ -17,15 +17,14 @@ void block_scalar(const Sample* source, std::ptrdiff_t stride, Sample* out, std:
         for (int y = 0; y < h + 3; ++y) {
             const Sample* line = source + (y - 1) * stride + x;
             for (int c = 0; c < columns; ++c) {
-                const int sum = tx[0] * line[c - 1] + tx[1] * line[c] + tx[2] * line[c + 1] + tx[3] * line[c + 2];
-                rows[y][c] = static_cast<std::int16_t>((sum + (1 << shift >> 1)) >> shift);
+                const int sum = weighed(tx, line[c - 1], line[c], line[c + 1], line[c + 2]);
+                rows[y][c] = static_cast<std::int16_t>(row_value(sum, shift));
             }
         }
         for (int y = 0; y < h; ++y)
             for (int c = 0; c < columns; ++c) {
-                const int sum = ty[0] * rows[y][c] + ty[1] * rows[y + 1][c] + ty[2] * rows[y + 2][c] + ty[3] * rows[y + 3][c];
-                out[y * out_stride + x + c] =
-                    static_cast<Sample>(limit((sum + (1 << (11 - shift))) >> (12 - shift), most));
+                const int sum = weighed(ty, rows[y][c], rows[y + 1][c], rows[y + 2][c], rows[y + 3][c]);
+                out[y * out_stride + x + c] = static_cast<Sample>(sample_value(sum, shift));
             }
     }
 }
