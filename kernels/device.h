@@ -1,0 +1,95 @@
+// What kernels need of the device besides plain CUDA: half precision without cuda_fp16.h (NVRTC comes without headers), dp4a of
+// unsigned by signed bytes, tensor-core products. Names in `device` are instructions; tests/emulator has the same ones for a CPU.
+#pragma once
+
+#include "common/shared.h"
+
+#if !defined(ZVC_EMULATED)
+
+// Shared memory whose size the launch says; 16-byte aligned.
+#define ZVC_DYNAMIC_SHARED(name) extern __shared__ __align__(16) unsigned char name[]
+
+namespace zvc::device {
+
+__device__ __forceinline__ float to_float(uint16_t half) {
+    float out;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(out) : "h"(half));
+    return out;
+}
+
+// Round to nearest, ties to even.
+__device__ __forceinline__ uint16_t to_half(float value) {
+    uint16_t out;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(out) : "f"(value));
+    return out;
+}
+
+// c + sum of four products of a's unsigned and b's signed bytes.
+__device__ __forceinline__ int dp4a(uint32_t a, uint32_t b, int c) {
+    int out;
+    asm("dp4a.u32.s32 %0, %1, %2, %3;" : "=r"(out) : "r"(a), "r"(b), "r"(c));
+    return out;
+}
+
+// Four 8x8 matrices of halves; lane l gives the address of row l % 8 of matrix l / 8, 16-byte aligned and in shared memory.
+__device__ __forceinline__ void load_matrices(uint32_t (&out)[4], const uint16_t* row) {
+    const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(row));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3]) : "r"(address) : "memory");
+}
+
+// d += a b: a 16x16, b 16x8, in the registers' layout of mma.m16n8k16 (PTX ISA).
+__device__ __forceinline__ void multiply_add(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    for (int half = 0; half < 2; ++half)
+        asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[2 * half]), "r"(a[2 * half + 1]), "r"(b[half]));
+#endif
+}
+
+// The same with sums in half precision, two in a register: GeForce cards do it at twice the rate.
+__device__ __forceinline__ void multiply_add(uint32_t (&d)[2], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f16 {%0, %1}, {%2, %3, %4, %5}, {%6, %7}, {%0, %1};"
+        : "+r"(d[0]), "+r"(d[1]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    for (int half = 0; half < 2; ++half)
+        asm("mma.sync.aligned.m16n8k8.row.col.f16.f16.f16.f16 {%0, %1}, {%2, %3}, {%4}, {%0, %1};"
+            : "+r"(d[0]), "+r"(d[1]) : "r"(a[2 * half]), "r"(a[2 * half + 1]), "r"(b[half]));
+#endif
+}
+
+}  // namespace zvc::device
+
+#endif
+
+namespace zvc {
+
+constexpr unsigned kWarp = 32;
+constexpr unsigned kWholeWarp = 0xFFFFFFFFu;
+
+__device__ __forceinline__ uint32_t pack_halves(float low, float high) {
+    return device::to_half(low) | static_cast<uint32_t>(device::to_half(high)) << 16;
+}
+
+__device__ __forceinline__ float low_half(uint32_t pair) { return device::to_float(static_cast<uint16_t>(pair)); }
+__device__ __forceinline__ float high_half(uint32_t pair) { return device::to_float(static_cast<uint16_t>(pair >> 16)); }
+
+__device__ __forceinline__ unsigned lane_of() { return threadIdx.x & (kWarp - 1); }
+__device__ __forceinline__ unsigned lanes_below(unsigned lane) { return (1u << lane) - 1; }
+
+// Sum over the lanes before this one; `total` is that of all.
+__device__ __forceinline__ unsigned sum_before(unsigned value, unsigned lane, unsigned& total) {
+    unsigned sum = value;
+    for (unsigned step = 1; step < kWarp; step *= 2) {
+        const unsigned other = __shfl_up_sync(kWholeWarp, sum, step);
+        if (lane >= step) sum += other;
+    }
+    total = __shfl_sync(kWholeWarp, sum, kWarp - 1);
+    return sum - value;
+}
+
+}  // namespace zvc

@@ -1,0 +1,320 @@
+"""Kernels of the GPU, run thread by thread on the CPU, against what the codec does on the CPU: the same bits."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zvc69.core import entropy, pack, quantise, scale, state, warp
+from zvc69.core.planes import average
+from zvc69.core.reference.scale import MAGNITUDE
+from zvc69.cuda.entropy import Call, Decoder, Encoder, Tables, check
+from zvc69.cuda.pictures import Pictures, PictureShape
+from zvc69.cuda.sigma import SigmaNetwork
+from zvc69.cuda.symbols import Symbols
+from zvc69.errors import BackendError, CorruptStreamError
+
+from .emulator import COMPILER, EmulatedDevice
+from .sigma_arrays import bound_sigma_arrays, random_sigma_arrays, random_state, random_symbols, random_z
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
+
+SHAPES = [PictureShape(50, 38, 8), PictureShape(64, 32, 10), PictureShape(33, 65, 12)]
+
+
+@pytest.fixture(params=[1, 2], ids=["order 1", "order 2"])
+def device(request) -> EmulatedDevice:
+    """Twice, with threads in other orders: what depends on the order is a race."""
+    return EmulatedDevice(request.param)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def random_planes(rng, shape: PictureShape) -> tuple[np.ndarray, ...]:
+    return tuple(rng.integers(0, 1 << shape.depth, size).astype(shape.dtype) for size in shape.planes)
+
+
+def uploaded(device, arrays) -> tuple:
+    return tuple(device.upload(array) for array in arrays)
+
+
+# ---- pictures -----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_packed_halves_are_the_levels_exactly(device, rng, shape):
+    planes, pictures = random_planes(rng, shape), Pictures(device, shape)
+    out = pictures.packed()
+    pictures.pack(uploaded(device, planes), out)
+    levels = out.astype(np.float32).reshape(shape.rows, shape.columns, 96).transpose(2, 0, 1) + 128
+    assert np.array_equal(levels, pack.pack(*planes, shape.depth))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_unpacking_rounds_as_on_the_cpu(device, rng, shape):
+    levels = rng.uniform(-20, 280, (96, shape.rows, shape.columns)).astype(np.float32)
+    levels[rng.random(levels.shape) < 0.1] = np.nan
+    levels[rng.random(levels.shape) < 0.1] = 127.5
+    pictures = Pictures(device, shape)
+    out = pictures.planes()
+    pictures.unpack(device.upload(levels.transpose(1, 2, 0).reshape(shape.positions, 96)), out)
+    for got, want in zip(out, pack.unpack(levels, shape.width, shape.height, shape.depth)):
+        assert np.array_equal(got, want)
+
+
+def test_unpacking_takes_copied_blocks_from_the_prediction(device, rng):
+    shape = PictureShape(70, 40, 8)
+    pictures, predicted = Pictures(device, shape), random_planes(rng, PictureShape(70, 40, 8))
+    copy = np.array([[0, 1, 0], [1, 0, 0]], np.uint8)
+    out = pictures.planes()
+    pictures.unpack(device.upload(np.full((shape.positions, 96), 9, np.float32)), out, device.upload(copy), uploaded(device, predicted))
+    for got, prediction, block in zip(out, predicted, (32, 16, 16)):
+        copied = copy.astype(bool).repeat(block, 0).repeat(block, 1)[:got.shape[0], :got.shape[1]]
+        assert np.array_equal(got, np.where(copied, prediction, 9))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("reach", [3, 40, 2047])
+def test_compensation_is_exact(device, rng, shape, reach):
+    planes, pictures = random_planes(rng, shape), Pictures(device, shape)
+    vectors = rng.integers(-reach, reach + 1, (shape.rows, shape.columns, 2)).astype(np.int16)
+    out = pictures.planes()
+    pictures.compensate(uploaded(device, planes), device.upload(vectors), out)
+    for got, want in zip(out, warp.compensate(*planes, vectors, shape.depth)):
+        assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("shape", SHAPES[:2], ids=str)
+def test_average_of_two_predictions(device, rng, shape):
+    a, b, pictures = random_planes(rng, shape), random_planes(rng, shape), Pictures(device, shape)
+    out = pictures.planes()
+    pictures.average(uploaded(device, a), uploaded(device, b), out)
+    assert all(np.array_equal(got, want) for got, want in zip(out, average(a, b)))
+
+
+@pytest.mark.parametrize(("shape", "lift"), [(PictureShape(50, 38, 8), 0), (PictureShape(37, 35, 10), 6)], ids=["NV12", "P010"])
+def test_interleaved_chroma_is_taken_apart(device, rng, shape, lift):
+    y, u, v = random_planes(rng, shape)
+    pitch = shape.width + 12
+    luma, chroma = np.zeros((shape.height, pitch), shape.dtype), np.zeros((u.shape[0], pitch), shape.dtype)
+    luma[:, :shape.width] = y << lift
+    chroma[:, 0:2 * u.shape[1]:2], chroma[:, 1:2 * u.shape[1]:2] = u << lift, v << lift
+    pictures = Pictures(device, shape)
+    out = pictures.planes()
+    pictures.from_nv12(device.upload(luma), device.upload(chroma), pitch, out)
+    assert all(np.array_equal(got, want) for got, want in zip(out, (y, u, v)))
+
+
+def test_rgb_becomes_limited_range(device, rng):
+    rgb = rng.integers(0, 256, (35, 51, 3)).astype(np.uint8)
+    rgb[:4, :4], rgb[4:8, :4], rgb[8:12, :4] = 0, 255, (255, 0, 0)
+    pictures = Pictures(device, PictureShape(51, 35, 8))
+    y, u, v = out = pictures.planes()
+    pictures.from_rgb(device.upload(rgb), out)
+    padded = np.pad(rgb.astype(np.float64), ((0, 1), (0, 1), (0, 0)), "edge")
+    red, green, blue = np.moveaxis(padded.reshape(18, 2, 26, 2, 3).mean((1, 3)), -1, 0)
+    exact = np.moveaxis(rgb.astype(np.float64), -1, 0)
+    luma = 16 + (65.481 * exact[0] + 128.553 * exact[1] + 24.966 * exact[2]) / 255
+    assert np.abs(y - luma).max() < 0.51
+    assert np.abs(u - (128 + (-37.797 * red - 74.203 * green + 112 * blue) / 255)).max() < 0.51
+    assert np.abs(v - (128 + (112 * red - 93.786 * green - 18.214 * blue) / 255)).max() < 0.51
+    assert (y[0, 0], y[4, 0], u[0, 0], v[2, 0], v[4, 0]) == (16, 235, 128, 128, 240)
+
+
+# ---- symbols ------------------------------------------------------------------------------------------------------
+
+SYMBOLS = PictureShape(96, 64, 8)
+
+
+def step_major(rng, low, high, dtype) -> np.ndarray:
+    return rng.integers(low, high, (4, SYMBOLS.rows, SYMBOLS.columns, 24)).astype(dtype)
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_rounding_is_the_cpus(device, rng, step):
+    y, mean = (rng.normal(0, 12, (96, SYMBOLS.rows, SYMBOLS.columns)).astype(np.float32) for _ in range(2))
+    y[rng.random(y.shape) < 0.02] = np.nan
+    y[rng.random(y.shape) < 0.02] = np.inf
+    y[rng.random(y.shape) < 0.02] = 1e6
+    y[rng.random(y.shape) < 0.1] = mean[rng.random(y.shape) < 0.1][0]
+    index, thresholds = step_major(rng, 0, 64, np.uint8), np.sort(rng.uniform(0, 16, (64, 16)), 1).astype(np.float32)
+    symbols = Symbols(device, SYMBOLS, 96)
+    r = device.zeros(index.shape, np.int16)
+    last = (device.upload(a.transpose(1, 2, 0).reshape(SYMBOLS.positions, 96)) for a in (y, mean))
+    symbols.quantise(*last, device.upload(index), device.upload(thresholds), step, 6, r)
+    assert np.array_equal(r[step], quantise.quantise(y, mean, index[step], step, thresholds, 6))
+    assert np.abs(r[step]).max() == 32767
+
+
+def test_state_codes_and_their_fetch(device, rng):
+    r, index = step_major(rng, -20, 21, np.int16), step_major(rng, 0, 64, np.uint8)
+    r[0, 0, 0] = -32768
+    symbols = Symbols(device, SYMBOLS, 96)
+    out, fetched = (tuple(device.empty((SYMBOLS.positions, 24), np.uint32) for _ in range(2)) for _ in range(2))
+    symbols.state(device.upload(r), device.upload(index), out)
+    codes = tuple(a.view(np.uint8).reshape(SYMBOLS.rows, SYMBOLS.columns, 96) for a in out)
+    step = quantise.step_of(SYMBOLS.rows, SYMBOLS.columns, 96).transpose(1, 2, 0)
+    for k in range(4):
+        assert np.array_equal(codes[0][step == k], MAGNITUDE[np.minimum(np.abs(r[k].astype(int)), 15)].reshape(-1))
+        assert np.array_equal(codes[1][step == k], 4 * index[k].reshape(-1))
+    vectors = rng.integers(-300, 300, (SYMBOLS.rows, SYMBOLS.columns, 2)).astype(np.int16)
+    symbols.fetch(out, device.upload(vectors), fetched)
+    for got, want in zip(fetched, state.fetch(codes, vectors)):
+        assert np.array_equal(got.view(np.uint8).reshape(want.shape), want)
+
+
+# ---- sigma network ------------------------------------------------------------------------------------------------
+
+NETWORKS = {
+    "lite": lambda rng: random_sigma_arrays(rng),
+    "bounds": lambda rng: bound_sigma_arrays(rng),
+    "narrow": lambda rng: random_sigma_arrays(rng, hyper_width=32, step_width=8, mix_width=12),
+}
+
+
+@pytest.mark.parametrize("arrays", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("blank", [False, True], ids=["state", "blank"])
+def test_sigma_indices_are_the_cpus(device, rng, arrays, blank):
+    arrays, hz, wz, qp = arrays(rng), 3, 3, 41
+    rows, columns = 4 * hz, 4 * wz
+    want, network = scale.SigmaNetwork(arrays), SigmaNetwork(device, arrays)
+    z = random_z(rng, hz, wz)
+    state = None if blank else random_state(rng, rows, columns)
+    copy = rng.random((hz, wz)) < 0.3
+    frame = want.frame(z, qp, state, copy=copy)
+
+    scratch = device.empty(network.scratch_bytes(rows, columns), np.uint8)
+    features = device.empty((rows * columns, network.hyper), np.uint8)
+    on_device, qp_there = device.upload(np.array([qp], np.int32)), None
+    words = None if blank else tuple(device.upload(a.reshape(rows * columns, -1).view(np.uint32)) for a in state)
+    if not blank:
+        z_index = device.empty((hz * wz, network.hyper), np.uint8)
+        network.z_indices(words, on_device, hz, wz, z_index)
+        assert np.array_equal(z_index.reshape(hz, wz, -1), want.z_indices(qp, state))
+    network.hyper_features(device.upload(z), hz, wz, scratch, features.view(np.uint32).view(np.uint8))
+    index, r = device.empty((4, rows * columns, 24), np.uint8), device.zeros((4, rows * columns, 24), np.int16)
+    for k in range(4):
+        network.indices(k, features.view(np.uint32), words, r, on_device, device.upload(copy.astype(np.uint8)), rows, columns, scratch, index)
+        assert np.array_equal(index[k].reshape(rows, columns, 24), frame.indices(k)), f"step {k}"
+        symbols = random_symbols(rng, (rows, columns, 24))
+        frame.put(k, symbols)
+        r[k] = symbols.reshape(-1, 24)
+
+
+# ---- entropy coder ------------------------------------------------------------------------------------------------
+
+ROWS, COLUMNS = 3, 4      # of z
+ENDS = {1: [0, 3], 2: [0, 1, 3], 3: [0, 1, 2, 3]}
+
+
+def latents(rng, coded: float, wild: float):
+    """z, r of the steps and their indices, of which a share is coded and a share far from what the tables expect."""
+    sizes = [ROWS * COLUMNS * 48] + [16 * ROWS * COLUMNS * 24] * 4
+    indices = [np.where(rng.random(n) < coded, rng.integers(6, 64, n), rng.integers(0, 6, n)).astype(np.uint8) for n in sizes]
+    values = []
+    for index in indices:
+        sigma = 0.1 * 1280.0 ** (index / 63)
+        value = np.round(rng.laplace(0, 1, index.size) * sigma)
+        value = np.where(rng.random(index.size) < wild, rng.integers(-32768, 32768, index.size), np.clip(value, -32768, 32767))
+        values.append(np.where(index < 6, 0, value).astype(np.int16))
+    return values, indices
+
+
+def ends_of(bands: int) -> np.ndarray:
+    """(5, bands + 1) places in each call."""
+    rows = np.array(ENDS[bands])
+    return np.array([rows * COLUMNS * 48] + [rows * 16 * COLUMNS * 24] * 4, np.uint32)
+
+
+def coded_on_cpu(values, indices, bands: int, lanes: int, left_out: np.ndarray) -> tuple[bytes, ...]:
+    out = []
+    for first, last in zip(ENDS[bands], ENDS[bands][1:]):
+        encoder = entropy.Encoder()
+        for n, (value, index) in enumerate(zip(values, indices)):
+            each = value.size // ROWS
+            part = slice(first * each, last * each)
+            kept = ~left_out[first * COLUMNS:last * COLUMNS].repeat(48) if n == 0 else np.ones(value[part].size, bool)
+            encoder.put(value[part][kept], index[part][kept], entropy.GAUSSIAN, 6)
+        out.append(encoder.finish(lanes)[1])
+    return tuple(out) if any(out) else ()
+
+
+CASES = pytest.mark.parametrize(("bands", "lanes", "coded", "wild"), [
+    (1, 32, 0.3, 0.0), (3, 32, 0.9, 0.02), (2, 8, 0.5, 0.3), (1, 4, 0.05, 0.0), (3, 1, 0.02, 0.1), (2, 32, 0.0, 0.0)])
+
+
+def calls_of(device, indices, left_out) -> list[Call]:
+    tables = Tables(device, entropy.GAUSSIAN)
+    flags = device.upload(left_out.astype(np.uint8))
+    return [Call(device.upload(index), tables, 6, flags if n == 0 else None, 48 if n == 0 else 1) for n, index in enumerate(indices)]
+
+
+def a_frame(rng, coded, wild):
+    values, indices = latents(rng, coded, wild)
+    left_out = rng.random(ROWS * COLUMNS) < 0.3
+    values[0][left_out.repeat(48)] = 0
+    return values, indices, left_out
+
+
+@CASES
+def test_substreams_are_the_cpus_bytes(device, rng, bands, lanes, coded, wild):
+    values, indices, left_out = a_frame(rng, coded, wild)
+    encoder = Encoder(device, ends_of(bands), lanes)
+    for _ in range(2):      # buffers are used again
+        encoder.put(calls_of(device, indices, left_out), uploaded(device, values))
+        assert encoder.bytes() == coded_on_cpu(values, indices, bands, lanes, left_out)
+
+
+@CASES
+def test_substreams_of_the_cpu_are_read(device, rng, bands, lanes, coded, wild):
+    values, indices, left_out = a_frame(rng, coded, wild)
+    decoder = Decoder(device, coded_on_cpu(values, indices, bands, lanes, left_out), lanes)
+    if not coded:
+        decoder = Decoder(device, [b""] * bands, lanes)
+    for n, (call, want) in enumerate(zip(calls_of(device, indices, left_out), values)):
+        got = device.zeros(want.shape, np.int16)
+        decoder.get(call, device.upload(ends_of(bands)[n]), got)
+        assert np.array_equal(got, want), f"call {n}"
+    check(device.download(decoder.failures()))
+
+
+def test_damaged_substreams_fail_and_read_nothing_beyond(rng):
+    device = EmulatedDevice()
+    values, indices, left_out = a_frame(rng, 0.5, 0.05)
+    sound, = coded_on_cpu(values, indices, 1, 32, left_out)
+    found = set()
+    for n in range(60):
+        data = bytearray(sound)
+        if n % 3 == 0:
+            del data[int(rng.integers(len(data))):]
+        elif n % 3 == 1:
+            data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+        else:
+            data[:] = rng.integers(0, 256, int(rng.integers(1, 2000))).astype(np.uint8).tobytes()
+        decoder = Decoder(device, [bytes(data)], 32)
+        for k, (call, want) in enumerate(zip(calls_of(device, indices, left_out), values)):
+            decoder.get(call, device.upload(ends_of(1)[k]), device.zeros(want.shape, np.int16))
+        try:
+            check(device.download(decoder.failures()))
+        except CorruptStreamError as error:
+            found.add(error.message)
+    assert len(found) >= 3
+
+
+# ---- launches -----------------------------------------------------------------------------------------------------
+
+def test_arguments_that_do_not_fit_are_refused(device):
+    shape = PictureShape(32, 32, 8)
+    out = device.empty((16, 96), np.float16)
+    with pytest.raises(TypeError, match="pack_8: y points to const uint8_t\\*"):
+        device.launch("pack_8", [1], [256], [device.empty((32, 32), np.uint16), None, None, 32, 32, 4, 16, out])
+    with pytest.raises(TypeError, match="takes 8 arguments"):
+        device.launch("pack_8", [1], [256], [])
+    with pytest.raises(TypeError, match="not contiguous"):
+        Pictures(device, shape).pack(tuple(device.empty((64, 64), np.uint8)[:h, :w] for h, w in shape.planes), out)
+
+
+def test_blocks_that_no_gpu_runs_are_refused(device):
+    with pytest.raises(BackendError, match="no GPU"):
+        device.launch("average_8", [1], [2048], [None, None, 0, None])

@@ -1,0 +1,1 @@
+"""The codec on an NVIDIA GPU: kernels, the networks, frames that stay on the device. Importing this needs neither GPU nor CuPy."""
