@@ -1,0 +1,93 @@
+"""Every kernel compiles for the GPUs it is meant for, without a GPU, and keeps all of its variables in registers.
+
+By default for the oldest and for a recent one; ZVC69_GPUS=all for every one.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from zvc69.cuda import source
+from zvc69.cuda.compiler import ARCHITECTURES, Compiler, Nvrtc, Resources, resources
+from zvc69.errors import BackendError
+
+NVCC = shutil.which("nvcc")
+WANTED = ARCHITECTURES if os.environ.get("ZVC69_GPUS") == "all" else (75, 90)
+
+
+def nvrtc() -> Nvrtc | None:
+    try:
+        return Nvrtc()
+    except BackendError:
+        return None
+
+
+def compiled(module: str, architecture: int, tmp_path) -> dict[str, Resources]:
+    """What the module's kernels take, by NVRTC or nvcc."""
+    if (compiler := nvrtc()) is not None:
+        return compiler.compile(module, architecture)[1]
+    if NVCC is None:
+        pytest.skip("neither NVRTC nor nvcc is installed")
+    text = tmp_path / f"{module}.cu"
+    text.write_text(source.text(module))
+    done = subprocess.run([NVCC, "-std=c++17", f"-arch=sm_{architecture}", "-cubin", "-Xptxas", "-v", str(text), "-o", str(tmp_path / "out.cubin")],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return resources(done.stderr)
+
+
+@pytest.mark.parametrize("architecture", WANTED)
+@pytest.mark.parametrize("module", source.MODULES)
+def test_kernels_compile_and_need_no_local_memory(module, architecture, tmp_path):
+    found = compiled(module, architecture, tmp_path)
+    assert set(found) == set(source.kernels(module)) and found
+    assert {name: taken for name, taken in found.items() if taken.stack or taken.spills} == {}
+
+
+def test_compiled_once_then_taken_from_the_folder(tmp_path):
+    class Counting(Nvrtc):
+        compiled = 0
+
+        def compile(self, module, architecture):
+            self.compiled += 1
+            return super().compile(module, architecture)
+
+    if nvrtc() is None:
+        pytest.skip("NVRTC is not installed")
+    counting = Counting()
+    path = Compiler(tmp_path, counting).cubin("symbols", 90)
+    assert Compiler(tmp_path, counting).cubin("symbols", 90) == path and counting.compiled == 1
+    assert path.read_bytes()[:4] == b"\x7fELF"
+
+
+class Old(Nvrtc):
+    """Knows two GPUs."""
+
+    version, architectures = "12.0", (75, 90)
+
+    def __init__(self) -> None:
+        pass
+
+
+def test_a_gpu_without_tensor_cores_is_refused(tmp_path):
+    with pytest.raises(BackendError, match="sm_61.*older than sm_75"):
+        Compiler(tmp_path, Old()).cubin("symbols", 61)
+
+
+def test_a_gpu_that_the_compiler_does_not_know_is_refused(tmp_path):
+    with pytest.raises(BackendError, match="NVRTC 12.0 does not know this GPU .sm_120."):
+        Compiler(tmp_path, Old()).cubin("symbols", 120)
+
+
+def test_sources_hold_each_header_once():
+    for module in source.MODULES:
+        text = source.text(module)
+        assert '#include "' not in text and text.count("Code that") <= 1 and text.count("kLowerBound = ") <= 1
+
+
+def test_parameters_are_read_from_the_source():
+    parameters = source.kernels("symbols")["fetch_state"]
+    assert [p.type for p in parameters] == ["const uint32_t*", "const uint32_t*", "const int16_t*", "int", "int", "int", "uint32_t*", "uint32_t*"]

@@ -1,0 +1,156 @@
+"""Programs of stages that kernels/network.cu runs: how they are put together, and bound to memory."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .device import Buffer, Device, blocks_of
+
+STAGE = np.dtype([(name, np.int32) for name in (
+    "operation", "flags", "source", "source_stride", "target", "target_stride", "residual", "residual_stride", "inputs", "outputs", "wrap", "kernel",
+    "stride", "pad", "rows", "columns", "skip_below", "unused")] + [(name, np.uint64) for name in (
+        "weights", "bias", "table", "in", "in_b", "in_c", "out", "index", "copy")])
+"""`Stage` of kernels/network.cu."""
+
+_ADDRESSES = [name for name in STAGE.names if STAGE[name] == np.uint64]
+_PADDING = 8     # halves behind a row: rows of 16 and odd multiples of 16 bytes, which the banks of shared memory like
+TILES = (64, 32)
+"""Positions of a tile: the larger one where it fits into a block's shared memory."""
+
+
+class Operation(IntEnum):
+    LOAD, BASE, Z, KNOWN, LATENTS, DEPTHWISE, POINTWISE = range(7)
+
+
+class Flag(IntFlag):
+    """What follows a product; in kernels/network.cu with these values."""
+
+    LEAKY, GATE, PER_QP, RESIDUAL, ROUND, KEEP, BASE, CLIPPED, OUT_HALF, OUT_FLOAT, OUT_INTEGER, SHUFFLE, EXACT = (1 << n for n in range(13))
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Columns of a tile in shared memory: `start` halves of every row before it, rows `stride` halves apart."""
+
+    start: int
+    offset: int
+    stride: int
+    width: int
+
+    def at(self, column: int, width: int) -> Area:
+        """Some of its columns."""
+        return Area(self.start, self.offset + column, self.stride, width)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Arrays of a layer on the device. `inputs` counts columns that are gone through again; `wrap` those that there are."""
+
+    weights: Buffer
+    bias: Buffer
+    inputs: int
+    outputs: int
+    wrap: int
+    exact: bool = False
+    kernel: int = 1
+    stride: int = 1
+    pad: int = 0
+
+
+@dataclass(slots=True)
+class Program:
+    """Stages of one launch over a grid of positions, `scale` times coarser than blocks. Tensors are named; `bind` says where they are."""
+
+    name: str
+    scale: int = 1
+    stages: list[dict[str, object]] = field(default_factory=list)
+    width: int = 0       # of a tile's row in shared memory, in halves
+
+    def area(self, width: int) -> Area:
+        area = Area(self.width, 0, width + _PADDING, width)
+        self.width += width + _PADDING
+        return area
+
+    def load(self, to: Area, tensor: str, operation: Operation = Operation.LOAD, **more: object) -> None:
+        """A tensor's channels into `to`. more: other tensors by field, buffers in `table`."""
+        channels = to.width // 2 if operation == Operation.LATENTS else to.width
+        self.stages.append({"operation": operation, "to": to, "outputs": channels, "in": tensor, **more})
+
+    def depthwise(self, to: Area, tensor: str, layer: Layer) -> None:
+        self.stages.append({"operation": Operation.DEPTHWISE, "to": to, "outputs": layer.outputs, "in": tensor, "layer": layer})
+
+    def pointwise(self, source: Area, layer: Layer, flags: Flag = Flag(0), to: Area | None = None, residual: Area | None = None, out: str | None = None,
+                  **more: object) -> None:
+        """to: where in shared memory the outputs go; out: the tensor that they go to."""
+        flags |= (Flag.EXACT if layer.exact else Flag(0)) | (Flag.RESIDUAL if residual else Flag(0))
+        self.stages.append({"operation": Operation.POINTWISE, "flags": flags, "from": source, "to": to, "residual": residual, "inputs": layer.inputs,
+                            "outputs": layer.outputs, "wrap": layer.wrap, "layer": layer, "out": out, **more})
+
+    def bind(self, device: Device, rows: int, columns: int, tensors: Mapping[str, Buffer], shared_limit: int, half_sums: bool) -> Bound:
+        """For pictures of rows x columns blocks. shared_limit: bytes that a block of threads may have."""
+        tile = next((n for n in TILES if 2 * n * self.width <= shared_limit), TILES[-1])
+
+        def place(area: Area | None) -> tuple[int, int]:
+            return (-1, 0) if area is None else (tile * area.start + area.offset, area.stride)
+
+        def address(value: object) -> int:
+            return 0 if value is None else device.address(tensors[value] if isinstance(value, str) else value)
+
+        bound = np.zeros(len(self.stages), STAGE)
+        for stage, out in zip(self.stages, bound):
+            layer = stage.get("layer")
+            for name in ("operation", "flags", "inputs", "outputs", "wrap", "skip_below"):
+                out[name] = stage.get(name, 0)
+            out["source"], out["source_stride"] = place(stage.get("from"))
+            out["target"], out["target_stride"] = place(stage.get("to"))
+            out["residual"], out["residual_stride"] = place(stage.get("residual"))
+            out["rows"], out["columns"] = rows // self.scale, columns // self.scale
+            if layer is not None:
+                out["kernel"], out["stride"], out["pad"] = layer.kernel, layer.stride, layer.pad
+                out["weights"], out["bias"] = device.address(layer.weights), device.address(layer.bias)
+                out["rows"], out["columns"] = out["rows"] * layer.stride, out["columns"] * layer.stride
+            for name in _ADDRESSES[2:]:
+                out[name] = address(stage.get(name))
+        kernel = f"tile_program_{'half_' if half_sums else ''}{tile}"
+        rows, columns = rows // self.scale, columns // self.scale
+        grid = blocks_of(rows, tile // 8) * blocks_of(columns, 8)
+        stages = device.upload(bound.view(np.uint8).reshape(len(bound), STAGE.itemsize))
+        return Bound(self.name, kernel, grid, [stages, len(bound), rows, columns], 2 * tile * self.width,
+                     lambda: [layer for stage in self.stages if (layer := stage.get("layer"))])
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A program that can be launched."""
+
+    name: str
+    kernel: str
+    grid: int
+    arguments: list[object]
+    shared: int
+    layers: Callable[[], list[Layer]]
+
+    def launch(self, device: Device, qp: Buffer, blend: Buffer) -> None:
+        """qp (1,) int32, blend (1,) float32."""
+        device.launch(self.kernel, [self.grid], [256], [*self.arguments, qp, blend], shared=self.shared)
+
+    @property
+    def operations(self) -> int:
+        """Multiplications, of tiles that are whole."""
+        return self.grid * (64 if self.kernel.endswith("64") else 32) * sum(
+            layer.outputs * (layer.kernel ** 2 if layer.kernel > 1 else layer.inputs) for layer in self.layers())
+
+
+def fragments(weight: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """(outputs, inputs) in the order of the tensor core's registers, (outputs / 8, inputs / 16, 32, 2); multiples of 16 both.
+
+    Lane l has output l / 4; its first register inputs 2 (l % 4) and the next, its second those 8 behind.
+    """
+    outputs, inputs = weight.shape
+    halves = np.ascontiguousarray(weight.astype(np.float16)).view(np.uint16).reshape(outputs // 8, 8, inputs // 16, 2, 4, 2)
+    ordered = np.ascontiguousarray(halves.transpose(0, 2, 1, 4, 3, 5))      # tile, step, output, pair, register, element
+    return ordered.view(np.uint32).reshape(outputs // 8, inputs // 16, 32, 2)
