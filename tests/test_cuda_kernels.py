@@ -269,14 +269,15 @@ def test_substreams_are_the_cpus_bytes(device, rng, bands, lanes, coded, wild):
 @CASES
 def test_substreams_of_the_cpu_are_read(device, rng, bands, lanes, coded, wild):
     values, indices, left_out = a_frame(rng, coded, wild)
-    decoder = Decoder(device, coded_on_cpu(values, indices, bands, lanes, left_out), lanes)
-    if not coded:
-        decoder = Decoder(device, [b""] * bands, lanes)
+    decoder = Decoder(device, bands, 1 << 18)
+    decoder.upload(coded_on_cpu(values, indices, bands, lanes, left_out))
+    decoder.begin(lanes)
     for n, (call, want) in enumerate(zip(calls_of(device, indices, left_out), values)):
         got = device.zeros(want.shape, np.int16)
-        decoder.get(call, device.upload(ends_of(bands)[n]), got)
+        decoder.get(call, device.upload(ends_of(bands)[n]), lanes, got)
         assert np.array_equal(got, want), f"call {n}"
-    check(device.download(decoder.failures()))
+    decoder.end(lanes)
+    check(device.download(decoder.failures))
 
 
 def test_damaged_substreams_fail_and_read_nothing_beyond(rng):
@@ -292,11 +293,14 @@ def test_damaged_substreams_fail_and_read_nothing_beyond(rng):
             data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
         else:
             data[:] = rng.integers(0, 256, int(rng.integers(1, 2000))).astype(np.uint8).tobytes()
-        decoder = Decoder(device, [bytes(data)], 32)
+        decoder = Decoder(device, 1, len(sound))
+        decoder.upload([bytes(data)])
+        decoder.begin(32)
         for k, (call, want) in enumerate(zip(calls_of(device, indices, left_out), values)):
-            decoder.get(call, device.upload(ends_of(1)[k]), device.zeros(want.shape, np.int16))
+            decoder.get(call, device.upload(ends_of(1)[k]), 32, device.zeros(want.shape, np.int16))
+        decoder.end(32)
         try:
-            check(device.download(decoder.failures()))
+            check(device.download(decoder.failures))
         except CorruptStreamError as error:
             found.add(error.message)
     assert len(found) >= 3

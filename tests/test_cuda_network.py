@@ -12,6 +12,7 @@ from zvc69.core.quantise import step_of
 from zvc69.cuda.network import Networks, Plan, StageLayers
 from zvc69.cuda.onnx_graph import OnnxGraph
 from zvc69.cuda.program import fragments
+from zvc69.cuda.weights import Weights
 from zvc69.errors import BackendError
 from zvc69.model import create_backend, load_model
 from zvc69.model.backend import Slots
@@ -51,10 +52,9 @@ def backend(model: str):
 class Case:
     """A frame on both: `networks` on the device, `want` what ONNX Runtime makes of it."""
 
-    def __init__(self, model: str, blend: float | None, half_sums: bool = False, shared_limit: int = 48 << 10) -> None:
-        graph, self.kind = load_model(model).graph, "intra" if blend is None else "inter"
-        self.device, self.cpu = EmulatedDevice(3), backend(model)
-        self.plan = Plan(StageLayers(self.device, graph(f"analyse_{self.kind}"), graph(f"decode_{self.kind}"), blend is not None))
+    def __init__(self, model: str, blend: float | None, half_sums: bool = False, shared_limit: int = 160 << 10) -> None:
+        self.device, self.cpu = EmulatedDevice(3, shared_limit), backend(model)
+        self.plan = Plan(StageLayers.of(self.device, load_model(model), blend is not None))
         self.picture, a, b = (picture(n) for n in range(3))
         self.slots = None if blend is None else Slots(a, b, blend)
         rng = np.random.default_rng(5)
@@ -69,7 +69,7 @@ class Case:
         halves = {name: upload((positions_first(value) - 128).astype(np.float16)) for name, value in (("picture", self.picture), ("slot_a", a), ("slot_b", b))}
         tensors = halves | {"r": upload(steps), "z": self.device.empty((POSITIONS // 16, 48), np.int16), "z_index": upload(positions_first(z_index)),
                             "copy": upload(copy.reshape(-1).astype(np.uint8))}
-        self.networks = Networks(self.device, self.plan, ROWS, COLUMNS, tensors, z_skip=SKIP, half_sums=half_sums, shared_limit=shared_limit)
+        self.networks = Networks(self.device, self.plan, ROWS, COLUMNS, tensors, z_skip=SKIP, half_sums=half_sums)
         self.qp, self.blend = upload(np.array([QP], np.int32)), upload(np.array([blend or 0.0], np.float32))
 
     def run(self, stage: str) -> None:
@@ -110,9 +110,14 @@ def test_released_model_is_the_cpus_within_the_tolerance(half_sums):
 
 
 def test_tiles_get_smaller_where_shared_memory_is_small():
-    case = Case(TINY, 0.0, shared_limit=20 << 10)
+    case = Case(TINY, 0.0, shared_limit=40 << 10)
     assert {program.kernel for program in case.networks.analyse} == {"tile_program_64", "tile_program_32"}
     check_all_stages(case, 1e-3)
+
+
+def test_a_model_that_needs_more_shared_memory_than_there_is_is_refused():
+    with pytest.raises(BackendError, match="bytes of shared memory, this GPU has 8192"):
+        Case(TINY, 0.0, shared_limit=8 << 10)
 
 
 def test_a_block_is_one_launch():
@@ -124,7 +129,7 @@ def test_a_block_is_one_launch():
 def test_what_is_not_in_the_graph_as_expected_is_refused():
     graph = load_model(TINY).graph
     with pytest.raises(BackendError, match="cuda backend"):
-        StageLayers(EmulatedDevice(), graph("decode_inter"), graph("analyse_inter"), True)
+        StageLayers(*(Weights(EmulatedDevice(), graph(name)) for name in ("decode_inter", "analyse_inter")), True)
     with pytest.raises(BackendError, match="cannot be read"):
         OnnxGraph(graph("decode_inter")[:100])
     with pytest.raises(BackendError, match="cannot be read"):

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -73,8 +73,8 @@ class EmulatedDevice:
     name = "emulated on the CPU"
     processors = 4
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    def __init__(self, seed: int = 0, shared_limit: int = 160 << 10) -> None:
+        self.seed, self.shared_limit = seed, shared_limit
         self.launches: list[str] = []
 
     def empty(self, shape: Sequence[int] | int, dtype: Any) -> np.ndarray:
@@ -106,6 +106,13 @@ class EmulatedDevice:
 
     def address(self, buffer: np.ndarray) -> int:
         return buffer.ctypes.data
+
+    def synchronise(self) -> None:
+        pass
+
+    def recorded(self, work: Callable[[], None]) -> Callable[[], None]:
+        work()
+        return work
 
     def launch(self, kernel: str, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], shared: int = 0) -> None:
         self.launches.append(kernel)

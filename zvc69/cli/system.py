@@ -13,7 +13,7 @@ from av import library_versions
 from .. import __version__
 from ..core import cpu
 from ..errors import ModelError
-from ..model import available_backends, installed_models
+from ..model import auto_backend, available_backends, installed_models
 
 _PACKAGES = ("numpy", "onnxruntime", "av", "openvino")
 
@@ -34,6 +34,7 @@ def describe() -> dict[str, Any]:
         "ffmpeg": {name: ".".join(map(str, numbers)) for name, numbers in library_versions.items()},
         "cpu": {"model": _cpu_model(), "cores": _cores(), "isa": cpu.current(), "isa_available": list(cpu.available())},
         "backends": available_backends(),
+        "auto": auto_backend(),
         "models": models,
         "model_problem": problem,
     }
@@ -48,6 +49,7 @@ def text(figures: dict[str, Any]) -> str:
         *((name, number or "not installed") for name, number in figures["packages"].items()),
         ("cpu", f"{processor['model']}, {processor['cores']} cores"),
         ("isa", f"{processor['isa']} (available: {', '.join(processor['isa_available'])})"),
+        ("backend auto", figures["auto"]),
         *((f"backend {name}", reason or "ready") for name, reason in figures["backends"].items()),
         *((f"model {model['name']}", f"{model['hash']} in {model['folder']}") for model in figures["models"]),
     ]

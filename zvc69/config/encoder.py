@@ -60,7 +60,7 @@ class EncoderConfig:
         0, 0, None, "Every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can parse again from there on; 0 = none.")
     scene_cut: bool = flag(True, "Keyframes where a new scene begins; fades and flashes are none.")
     model: str = text("lite", "Installed model, or a model's folder.")
-    backend: str = text("auto", "What runs the networks: cpu (ONNX Runtime), openvino or openvino-bf16; auto takes the best one here that computes in float32.")
+    backend: str = text("auto", "What runs the networks: cpu (ONNX Runtime), openvino, openvino-bf16 or cuda; auto takes cuda where there is a GPU for it, else cpu.")
     threads: int = whole(0, 0, None, "Threads of the networks, 0 = all cores.")
 
     def __post_init__(self) -> None:

@@ -1,7 +1,9 @@
 """What the pipeline asks of a device: memory and launches. CuPy's is here; tests have one that emulates the kernels on the CPU."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib.util
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..errors import BackendError
 from . import source
+from .compiler import ARCHITECTURES, Compiler, Nvrtc
 
 Buffer = Any
 """An array on the device: CuPy's, or in the tests NumPy's. Sliced, reshaped and viewed alike."""
@@ -22,6 +25,8 @@ class Device(Protocol):
     """Memory and kernels of one GPU. Launches and copies are asynchronous, in order, on the current stream; `download` waits."""
 
     name: str
+    shared_limit: int
+    """Bytes of shared memory that a block of threads may have."""
 
     def empty(self, shape: Sequence[int] | int, dtype: DTypeLike) -> Buffer:
         """Uninitialised and C-contiguous. Raises BackendError if there is no memory."""
@@ -40,6 +45,14 @@ class Device(Protocol):
     def fill_zero(self, buffer: Buffer) -> None: ...
 
     def address(self, buffer: Buffer) -> int: ...
+
+    def synchronise(self) -> None:
+        """Waits until all is done."""
+        ...
+
+    def recorded(self, work: Callable[[], None]) -> Callable[[], None]:
+        """What runs the launches, copies and fills of `work` again, as one. `work` is run once before; it must not allocate, upload or download."""
+        ...
 
     def launch(self, kernel: str, grid: Grid, block: Grid, arguments: Sequence[Any], shared: int = 0) -> None:
         """Runs a kernel of kernels/. arguments: buffers (None: a null pointer) and numbers, in the kernel's order. `shared` in bytes.
@@ -83,19 +96,51 @@ def _fitting(kernel: str, parameter: source.Parameter, argument: Any) -> Any:
     return argument
 
 
+@lru_cache
+def why_not() -> str | None:
+    """None where an NVIDIA GPU can be used here, else the reason why not."""
+    if importlib.util.find_spec("cupy") is None:
+        return "the package cupy is not installed"
+    try:
+        import cupy
+        runtime = cupy.cuda.runtime
+    except Exception as error:      # a CuPy that cannot be loaded says so in many ways
+        return f"CuPy cannot be loaded: {_line(error)}"
+    try:
+        if runtime.getDeviceCount() == 0:
+            return "there is no NVIDIA GPU"
+        properties = runtime.getDeviceProperties(0)
+        architecture = 10 * properties["major"] + properties["minor"]
+        if architecture < ARCHITECTURES[0]:
+            return f"{properties['name'].decode()} (sm_{architecture}) is older than sm_{ARCHITECTURES[0]}: it lacks the tensor cores that the kernels need"
+        Nvrtc()
+    except runtime.CUDARuntimeError as error:       # no device, or a driver that is too old for this CUDA
+        return f"CUDA {_line(error)}"
+    except BackendError as error:
+        return error.message
+    return None
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 class CupyDevice:
-    """A GPU by way of CuPy, with kernels that are compiled for it (`compiler`) when they are first launched."""
+    """A GPU by way of CuPy, with kernels that are compiled for it (`compiler`) when they are first launched.
+
+    Raises BackendError if there is none that will do: `why_not`.
+    """
 
     def __init__(self, number: int = 0) -> None:
+        if reason := why_not():
+            raise BackendError(f"no CUDA device can be used: {reason}")
         import cupy
-
-        from .compiler import Compiler
         self._cupy, self._number = cupy, number
         with cupy.cuda.Device(number):
             properties = cupy.cuda.runtime.getDeviceProperties(number)
             self.name = properties["name"].decode()
             self.architecture = 10 * properties["major"] + properties["minor"]
-            self.processors = properties["multiProcessorCount"]
+            self.shared_limit = properties["sharedMemPerBlockOptin"]
         self._compiler = Compiler()
         self._functions: dict[tuple[str, int], Any] = {}
 
@@ -129,6 +174,24 @@ class CupyDevice:
 
     def address(self, buffer: Buffer) -> int:
         return buffer.data.ptr
+
+    def synchronise(self) -> None:
+        try:
+            self._cupy.cuda.get_current_stream().synchronize()
+        except self._cupy.cuda.runtime.CUDARuntimeError as error:
+            raise BackendError(f"{self.name}: {_line(error)}") from error
+
+    def recorded(self, work: Callable[[], None]) -> Callable[[], None]:
+        work()       # compiles what is not compiled yet, which cannot be recorded
+        stream = self._cupy.cuda.Stream(non_blocking=True)
+        stream.wait_event(self._cupy.cuda.get_current_stream().record())
+        with stream:
+            stream.begin_capture()
+            try:
+                work()
+            finally:
+                graph = stream.end_capture()
+        return lambda: graph.launch(self._cupy.cuda.get_current_stream())
 
     def launch(self, kernel: str, grid: Grid, block: Grid, arguments: Sequence[Any], shared: int = 0) -> None:
         values = tuple(np.uint64(0) if argument is None else argument for _, argument in checked(kernel, arguments))

@@ -54,30 +54,39 @@ class Call:
 
 
 class Decoder:
-    """Reads a frame's substreams, a warp each."""
+    """Reads the substreams of frames, a warp each. Memory is made once: for so many substreams and bytes."""
 
-    def __init__(self, device: Device, substreams: Sequence[bytes | memoryview], lanes: int) -> None:
-        self._device, self._lanes, self._count = device, lanes, max(len(substreams), 1)
-        sizes, parts, at = [], [bytes(_FRONT)], _FRONT
-        for data in substreams or (b"",):
+    def __init__(self, device: Device, substreams: int, room: int) -> None:
+        self._device, self._count = device, substreams
+        self._payload = device.empty(room + substreams * (_FRONT + _BACK + 16), np.uint8)
+        self._sizes = device.empty(2 * substreams, np.uint32)
+        self._readers = device.empty((substreams, READER_WORDS), np.uint32)
+        self.failures = device.empty(substreams, np.uint32)
+        """(substreams,) uint32 after `end`: 0 where all was read and closes; for `check`."""
+
+    def upload(self, substreams: Sequence[bytes | memoryview]) -> None:
+        """A frame's substreams; none at all where nothing is coded. Raises CorruptStreamError if there are more, or larger ones, than expected."""
+        substreams = substreams or [b""] * self._count
+        payload, sizes, at = np.zeros(self._payload.shape, np.uint8), [], _FRONT
+        if len(substreams) != self._count or sum(len(data) for data in substreams) > payload.size - self._count * (_FRONT + _BACK + 16):
+            raise CorruptStreamError(f"{len(substreams)} substreams of {sum(len(data) for data in substreams)} bytes where {self._count} are expected")
+        for data in substreams:
+            payload[at:at + len(data)] = np.frombuffer(data, np.uint8)
             sizes += [at, len(data)]
-            padding = -len(data) % 16 + _BACK
-            parts += [bytes(data), bytes(padding)]
-            at += len(data) + padding
-        self._payload = device.upload(np.frombuffer(b"".join(parts), np.uint8))
-        self._readers = device.empty((self._count, READER_WORDS), np.uint32)
-        device.launch("rans_begin", [self._count], [32], [self._payload, device.upload(np.array(sizes, np.uint32)), lanes, self._readers])
+            at += len(data) + -len(data) % 16 + _BACK
+        self._device.upload(payload, into=self._payload)
+        self._device.upload(np.array(sizes, np.uint32), into=self._sizes)
 
-    def get(self, call: Call, ends: Buffer, values: Buffer) -> None:
+    def begin(self, lanes: int) -> None:
+        self._device.launch("rans_begin", [self._count], [32], [self._payload, self._sizes, lanes, self._readers])
+
+    def get(self, call: Call, ends: Buffer, lanes: int, values: Buffer) -> None:
         """values: int16, zero where nothing is coded."""
         self._device.launch("rans_decode", [self._count], [32], [self._payload, self._readers, ends, call.index, call.skip_below, call.left_out, call.run,
-                                                                 call.tables.decode, call.tables.info, self._lanes, values], shared=_QUEUE)
+                                                                 call.tables.decode, call.tables.info, lanes, values], shared=_QUEUE)
 
-    def failures(self) -> Buffer:
-        """(substreams,) uint32: 0 where all was read and closes; for `check`, when the device has come so far."""
-        out = self._device.empty(self._count, np.uint32)
-        self._device.launch("rans_end", [self._count], [32], [self._payload, self._readers, self._lanes, out])
-        return out
+    def end(self, lanes: int) -> None:
+        self._device.launch("rans_end", [self._count], [32], [self._payload, self._readers, lanes, self.failures])
 
 
 def check(failures: NDArray[np.uint32]) -> None:

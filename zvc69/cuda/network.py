@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..model.store import Model
 from .device import Buffer, Device
 from .program import Area, Bound, Flag, Layer, Operation, Program
 from .weights import Weights
@@ -39,8 +40,9 @@ class BlockLayers:
 class StageLayers:
     """Layers of all stages, with slots or without."""
 
-    def __init__(self, device: Device, analyse: bytes, decode: bytes, slots: bool) -> None:
-        w = Weights(device, analyse)
+    def __init__(self, analyse: Weights, decode: Weights, slots: bool) -> None:
+        """From the graphs `analyse_inter` and `decode_inter`, or `analyse_intra` and `decode_intra`. Raises BackendError."""
+        w = analyse
         self.slots = slots
         self.width = w.per_qp("analysis.modulated").shape[1]
         count = w.blocks("context.block") if slots else 0
@@ -62,7 +64,7 @@ class StageLayers:
         self._means(w, context, values, "hyper.kept" if slots else "hyper.z")
         w.finish()
 
-        w = Weights(device, decode)
+        w = decode
         if slots:
             self._context(w, count)
         self._means(w, context, values, "z")
@@ -76,6 +78,11 @@ class StageLayers:
         last = values | {"x": f"synthesis.block{len(self.synthesis) - 1}.second"}
         self.synthesis_out = w.pointwise("picture", [*latents, ("x", self.width)], values=last, exact=True, plus_base=slots)
         w.finish()
+
+    @classmethod
+    def of(cls, device: Device, model: Model, slots: bool) -> StageLayers:
+        kind = "inter" if slots else "intra"
+        return cls(Weights(device, model.graph(f"analyse_{kind}")), Weights(device, model.graph(f"decode_{kind}")), slots)
 
     def _context(self, w: Weights, count: int) -> None:
         slots = [("slot_a", LATENT), ("slot_b", LATENT)]
@@ -116,26 +123,27 @@ class _Builder:
         """The first layer of a block whose input is `x` (which has gone to the tensor `self.x`)."""
         p.pointwise(x, block.inp, Flag.LEAKY | Flag.OUT_HALF, out=f"f{self._turn}")
 
-    def tail(self, name: str, block: BlockLayers, before: int = 0, out: str | bool | None = None) -> tuple[Program, Area, Area]:
+    def tail(self, name: str, block: BlockLayers, before: int = 0, out: str | bool | None = None, free: int = 0) -> tuple[Program, Area, Area]:
         """A program that begins with the rest of a block: the program, the area that its result is in, behind `before` columns that
-        are free, and one of the block's width that is free. out: the tensor that the result goes to; True: the next block's input."""
+        are free, and one of the block's width, or `free` if that is more, that is free. out: the tensor that the result goes to; True: the next block's input."""
         p = self.begin(name)
-        spare, joint = p.area(block.width), p.area(before + block.width)
+        spare, joint = p.area(max(block.width, free)), p.area(before + block.width)
         x = joint.at(before, block.width)
-        p.depthwise(spare, f"f{self._turn}", block.spatial)
+        own = spare.at(0, block.width)
+        p.depthwise(own, f"f{self._turn}", block.spatial)
         p.load(x, self.x)
         self._turn ^= 1
-        p.pointwise(spare, block.out, to=x, residual=x)
-        p.pointwise(x, block.gate, Flag.GATE, to=spare)
-        p.pointwise(spare, block.mix, Flag.OUT_HALF if out else Flag(0), to=x, residual=x, out=self.x if out is True else out)
+        p.pointwise(own, block.out, to=x, residual=x)
+        p.pointwise(x, block.gate, Flag.GATE, to=own)
+        p.pointwise(own, block.mix, Flag.OUT_HALF if out else Flag(0), to=x, residual=x, out=self.x if out is True else out)
         return p, joint, spare
 
-    def blocks(self, name: str, blocks: list[BlockLayers], before: int = 0, out: str | None = None) -> tuple[Program, Area, Area]:
+    def blocks(self, name: str, blocks: list[BlockLayers], before: int = 0, out: str | None = None, free: int = 0) -> tuple[Program, Area, Area]:
         """All of `blocks`, the last one's program left open, as `tail` does."""
         for n, (block, following) in enumerate(zip(blocks, blocks[1:])):
             p, joint, _ = self.tail(f"{name}{n}", block, out=True)
             self.into_block(p, joint, following)
-        return self.tail(f"{name}{len(blocks) - 1}", blocks[-1], before, out)
+        return self.tail(f"{name}{len(blocks) - 1}", blocks[-1], before, out, free)
 
 
 class Plan:
@@ -171,13 +179,12 @@ class Plan:
         self._picture(p, joint)
         p.pointwise(joint, layers.analysis_in, Flag.PER_QP | Flag.OUT_HALF, to=spare, out=b.x, table=layers.analysis_modulation)
         b.into_block(p, spare, layers.analysis[0])
-        p, joint, _ = b.blocks("analysis ", layers.analysis, seen)
+        p, joint, hyper = b.blocks("analysis ", layers.analysis, seen, free=LATENT + (layers.width if layers.slots else 0))
         self._picture(p, joint)
-        hyper = p.area(LATENT + (layers.width if layers.slots else 0))
         p.pointwise(joint, layers.analysis_out, Flag.PER_QP | Flag.OUT_FLOAT | Flag.CLIPPED, to=hyper.at(0, LATENT), out="y", table=layers.gain)
         if layers.slots:
             p.load(hyper.at(LATENT, layers.width), "context")
-        p.pointwise(hyper, layers.hyper_in, Flag.LEAKY | Flag.OUT_HALF, out="down0")
+        p.pointwise(hyper if layers.slots else hyper.at(0, LATENT), layers.hyper_in, Flag.LEAKY | Flag.OUT_HALF, out="down0")
         p = b.begin("hyper down", 2)
         a = p.area(layers.hyper_down[0].outputs)
         p.depthwise(a, "down0", layers.hyper_down[0])
@@ -284,7 +291,7 @@ class Networks:
     """
 
     def __init__(self, device: Device, plan: Plan, rows: int, columns: int, tensors: Mapping[str, Buffer], *, z_skip: int = 0, z_sigma: bool = True,
-                 shared_limit: int = 48 << 10, half_sums: bool = False) -> None:
+                 half_sums: bool = False) -> None:
         """z_sigma: z is skipped by its index, below `z_skip`."""
         self._device, positions, layers = device, rows * columns, plan.layers
         widest = max(layers.width, layers.mean1.width, layers.mean2.width)
@@ -305,7 +312,7 @@ class Networks:
                 for stage in program.stages:
                     if "skip_below" in stage:
                         stage["skip_below"], stage["index"] = (z_skip, "z_index") if z_sigma else (0, None)
-            return [program.bind(device, rows, columns, self.tensors, shared_limit, half_sums) for program in programs]
+            return [program.bind(device, rows, columns, self.tensors, device.shared_limit, half_sums) for program in programs]
 
         self.analyse, self.refine, self.synthesise, self.decode = (bound(p) for p in (plan.analyse, plan.refine, plan.synthesise, plan.decode))
 

@@ -30,6 +30,7 @@ class OnnxGraph:
     def __init__(self, data: bytes) -> None:
         self.nodes: list[Node] = []
         self.constants: dict[str, np.ndarray] = {}
+        self.results: list[str] = []      # names of the graph's outputs
         try:
             graph = next(value for number, value in _fields(data) if number == 7)
             for number, value in _fields(graph):
@@ -38,6 +39,8 @@ class OnnxGraph:
                 elif number == 5:
                     name, array = _tensor(value)
                     self.constants[name] = array
+                elif number == 12:
+                    self.results.append(next(v for n, v in _fields(value) if n == 1).decode())
         except (StopIteration, IndexError, KeyError, ValueError, TypeError) as error:
             raise BackendError(f"an ONNX graph that cannot be read: {error!r}") from error
         self._by_output = {output: node for node in self.nodes for output in node.outputs}

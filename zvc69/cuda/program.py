@@ -1,13 +1,14 @@
 """Programs of stages that kernels/network.cu runs: how they are put together, and bound to memory."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import BackendError
 from .device import Buffer, Device, blocks_of
 
 STAGE = np.dtype([(name, np.int32) for name in (
@@ -24,6 +25,10 @@ TILES = (64, 32)
 
 class Operation(IntEnum):
     LOAD, BASE, Z, KNOWN, LATENTS, DEPTHWISE, POINTWISE = range(7)
+
+
+_MOVED = {Operation.LOAD: 2, Operation.BASE: 4, Operation.Z: 2, Operation.KNOWN: 6, Operation.LATENTS: 6}
+"""Bytes a channel."""
 
 
 class Flag(IntFlag):
@@ -92,7 +97,10 @@ class Program:
 
     def bind(self, device: Device, rows: int, columns: int, tensors: Mapping[str, Buffer], shared_limit: int, half_sums: bool) -> Bound:
         """For pictures of rows x columns blocks. shared_limit: bytes that a block of threads may have."""
-        tile = next((n for n in TILES if 2 * n * self.width <= shared_limit), TILES[-1])
+        # Two blocks a processor hide each other's barriers.
+        tile = next((n for n in TILES if 2 * n * self.width <= shared_limit // 2), TILES[-1])
+        if 2 * tile * self.width > shared_limit:
+            raise BackendError(f"{self.name} of this model needs {2 * tile * self.width} bytes of shared memory, this GPU has {shared_limit}")
 
         def place(area: Area | None) -> tuple[int, int]:
             return (-1, 0) if area is None else (tile * area.start + area.offset, area.stride)
@@ -119,8 +127,24 @@ class Program:
         rows, columns = rows // self.scale, columns // self.scale
         grid = blocks_of(rows, tile // 8) * blocks_of(columns, 8)
         stages = device.upload(bound.view(np.uint8).reshape(len(bound), STAGE.itemsize))
-        return Bound(self.name, kernel, grid, [stages, len(bound), rows, columns], 2 * tile * self.width,
-                     lambda: [layer for stage in self.stages if (layer := stage.get("layer"))])
+        return Bound(self.name, kernel, grid, [stages, len(bound), rows, columns], 2 * tile * self.width)
+
+    def work(self, positions: int) -> tuple[int, int]:
+        """Multiplications, and bytes to and from memory if everything is moved once, for so many blocks of a picture."""
+        positions //= self.scale ** 2
+        multiplied, moved = 0, 0
+        for stage in self.stages:
+            operation, layer, flags = stage["operation"], stage.get("layer"), stage.get("flags", 0)
+            channels = stage["outputs"] // (2 if flags & Flag.GATE else 1)
+            if operation == Operation.POINTWISE:
+                multiplied += layer.inputs * layer.outputs
+                moved += channels * (2 * bool(flags & (Flag.OUT_HALF | Flag.SHUFFLE | Flag.OUT_INTEGER)) + 4 * bool(flags & Flag.OUT_FLOAT) + 4 * bool(flags & Flag.BASE))
+            elif operation == Operation.DEPTHWISE:
+                multiplied += channels * layer.kernel ** 2
+                moved += 2 * channels * layer.stride ** 2
+            else:
+                moved += channels * _MOVED[operation]
+        return multiplied * positions, moved * positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +156,10 @@ class Bound:
     grid: int
     arguments: list[object]
     shared: int
-    layers: Callable[[], list[Layer]]
 
     def launch(self, device: Device, qp: Buffer, blend: Buffer) -> None:
         """qp (1,) int32, blend (1,) float32."""
         device.launch(self.kernel, [self.grid], [256], [*self.arguments, qp, blend], shared=self.shared)
-
-    @property
-    def operations(self) -> int:
-        """Multiplications, of tiles that are whole."""
-        return self.grid * (64 if self.kernel.endswith("64") else 32) * sum(
-            layer.outputs * (layer.kernel ** 2 if layer.kernel > 1 else layer.inputs) for layer in self.layers())
 
 
 def fragments(weight: NDArray[np.float32]) -> NDArray[np.uint32]:

@@ -133,7 +133,7 @@ def _qp(qp: int) -> dict[str, NDArray]:
     return {"qp": np.array([qp], np.int64)}
 
 
-_MODULES = {"cpu": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino"}
+_MODULES = {"cpu": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino", "cuda": "cupy"}
 BACKENDS = tuple(_MODULES)
 """Names of all backends; `available_backends` says which can be used."""
 
@@ -143,9 +143,17 @@ def available_backends() -> dict[str, str | None]:
     return {name: _missing(name, module) for name, module in _MODULES.items()}
 
 
+def auto_backend() -> str:
+    """What "auto" means here: cuda where a GPU, its driver and the kernels fit, else cpu."""
+    return "cpu" if _missing("cuda", _MODULES["cuda"]) else "cuda"
+
+
 def _missing(name: str, module: str) -> str | None:
     if not importlib.util.find_spec(module):
         return f"the package {module} is not installed"
+    if name == "cuda":
+        from ..cuda.device import why_not
+        return why_not()
     if name == "openvino-bf16":
         from .openvino_runner import computes_in
         if not computes_in("bf16"):
@@ -154,20 +162,27 @@ def _missing(name: str, module: str) -> str | None:
 
 
 def create_backend(name: str, model: Model, threads: int = 0) -> Backend:
-    """The backend `name` ("auto", "cpu", "openvino", "openvino-bf16") with a model's graphs; `threads` 0 = all cores.
+    """The backend `name` ("auto", "cpu", "openvino", "openvino-bf16", "cuda") with a model's graphs; `threads` 0 = all cores.
 
-    "auto" takes the best one that is here and computes in float32. "openvino-bf16" computes in bfloat16, which FORMAT.md's tolerance does not
+    "auto" takes the best one that is here and keeps FORMAT.md's tolerance: `auto_backend`. "openvino-bf16" computes in bfloat16, which FORMAT.md's tolerance does not
     cover: pictures differ by more than a rounding (docs/BENCHMARKS.md has how much). Raises BackendError for an unknown or missing one.
     """
-    chosen = "cpu" if name == "auto" else name
+    chosen = auto_backend() if name == "auto" else name
     if chosen not in _MODULES:
         raise BackendError(f"there is no backend {name!r} (there are: auto, {', '.join(_MODULES)})")
     if reason := _missing(chosen, _MODULES[chosen]):
         raise BackendError(f"backend {chosen} is not available: {reason}")
     if chosen == "cpu":
         from .onnx_runner import OnnxRunner
+<<<<<<< HEAD
         runner = OnnxRunner(model, threads)
         return Backend(chosen, runner, TiledFrames(model, runner.run) if model.manifest.inter else None)
+=======
+        return Backend(chosen, OnnxRunner(model, threads))
+    if chosen == "cuda":
+        from .cuda_backend import CudaBackend
+        return CudaBackend(model)
+>>>>>>> 78477b5 (Backend cuda, frames that stay on the device, the benchmark for a machine with a GPU)
     from .openvino_runner import OpenVinoRunner
     # Without parts: it compiles kernels for every size that it has not seen yet, which takes longer than a frame.
     return Backend(chosen, OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32"))

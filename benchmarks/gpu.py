@@ -1,0 +1,221 @@
+"""The CUDA backend on the GPU of this machine: is it right, how fast is each part, and what would other cards do.
+
+    benchmarks/gpu.sh [--sizes 1280x720 1920x1080] [--models lite main] [--frames 8] [--out FILE]
+    python -m benchmarks.gpu --project          arithmetic alone: floors of the networks for cards by their data sheets; needs no GPU
+    python -m benchmarks.gpu --emulate          everything on a CPU, in small: a rehearsal
+
+`main` has weights of no meaning until it is trained: of it the networks and the sigma network are timed, not its bytes. Vectors are given, not
+searched. Times are medians of several rounds with the device waited for at the end of each.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from . import without_av
+
+AV_MISSING = without_av.install()
+
+import numpy as np  # noqa: E402
+
+from zvc69.cuda.device import CupyDevice, Device  # noqa: E402
+from zvc69.cuda.network import Networks, Plan  # noqa: E402
+from zvc69.cuda.pictures import PictureShape  # noqa: E402
+from zvc69.cuda.pipeline import DeviceModel, FrameCodec, FrameKind  # noqa: E402
+from zvc69.cuda.sigma import SigmaNetwork  # noqa: E402
+from zvc69.errors import Zvc69Error  # noqa: E402
+from zvc69.model import Backend, Model, create_backend, load_model  # noqa: E402
+
+from .gpu_checks import CHECKS, Setting  # noqa: E402
+from .gpu_models import SIZES, random_layers, random_sigma_arrays  # noqa: E402
+from .gpu_pictures import frame, vectors_of  # noqa: E402
+from .gpu_roofline import card_named, floor_seconds, projection  # noqa: E402
+from .onnx_numpy import NumpyRunner  # noqa: E402
+
+RESULTS = Path(__file__).parent / "results" / "gpu.json"
+QP = 27
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parsed(arguments)
+    if options.project:
+        print(projection())
+        return 0
+    try:
+        device = _device(options)
+    except Zvc69Error as error:
+        print(f"benchmarks.gpu: {error}", file=sys.stderr)
+        return 2
+    report: dict = {"device": device.name, "emulated": options.emulate, "av": not AV_MISSING, "checks": {}, "speed": {}}
+    failed = run_checks(device, options, report)
+    if not failed and not options.checks_only:
+        for width, height in options.sizes:
+            report["speed"][f"{width}x{height}"] = speeds(device, PictureShape(width, height, 8), options)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(table(report))
+    return 1 if failed else 0
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", nargs="+", type=_size, metavar="WxH", help="default 1280x720 1920x1080 3840x2160")
+    parser.add_argument("--models", nargs="+", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument("--model", default="lite", help="the released model that streams are coded with, by name or folder")
+    parser.add_argument("--frames", type=int, help="frames of the conformance check; default 8")
+    parser.add_argument("--rounds", type=int, default=15, help="of each timing")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--checks-only", action="store_true", help="no timings: for compute-sanitizer")
+    parser.add_argument("--project", action="store_true", help="print the projection to other cards, and no more")
+    parser.add_argument("--emulate", action="store_true", help="kernels on the CPU, for a rehearsal")
+    options = parser.parse_args(arguments)
+    small = options.emulate or options.checks_only
+    options.sizes = options.sizes or ([(96, 64)] if options.emulate else [(416, 240)] if options.checks_only else [(1280, 720), (1920, 1080), (3840, 2160)])
+    options.frames = options.frames or (2 if small else 8)
+    options.rounds = 1 if options.emulate else options.rounds
+    return options
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) >= 16 and int(height) >= 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT of 16 or more")
+    return int(width), int(height)
+
+
+def _device(options: argparse.Namespace) -> Device:
+    if not options.emulate:
+        return CupyDevice()
+    from tests.emulator import EmulatedDevice
+    return EmulatedDevice()
+
+
+def reference(model: Model) -> Backend:
+    """The networks on the CPU: ONNX Runtime, or where it is not installed NumPy."""
+    try:
+        return create_backend("cpu", model)
+    except Zvc69Error:
+        return Backend("numpy", NumpyRunner(model))
+
+
+def run_checks(device: Device, options: argparse.Namespace, report: dict) -> bool:
+    """Whether one failed."""
+    model = load_model(options.model)
+    # The largest of the sizes would take long on the CPU.
+    setting = Setting(device, PictureShape(*options.sizes[0], 8), model, reference(model), options.frames)
+    for name, run in CHECKS.items():
+        start = time.perf_counter()
+        try:
+            said, right = run(setting), True
+        except (AssertionError, Zvc69Error) as error:
+            said, right = f"{type(error).__name__}: {error}", False
+        report["checks"][name] = {"passed": right, "says": said, "seconds": round(time.perf_counter() - start, 2)}
+        print(f"{'ok    ' if right else 'FAILED'} {name}: {said}", flush=True)
+    return not all(entry["passed"] for entry in report["checks"].values())
+
+
+def timed(device: Device, work: Callable[[], object], rounds: int, repeats: int = 4) -> float:
+    """Median seconds of one run."""
+    work()
+    device.synchronise()
+    found = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        for _ in range(repeats):
+            work()
+        device.synchronise()
+        found.append((time.perf_counter() - start) / repeats)
+    return statistics.median(found)
+
+
+def speeds(device: Device, shape: PictureShape, options: argparse.Namespace) -> dict:
+    out: dict = {"codec": codec_speed(device, shape, options)}
+    for name in options.models:
+        out[name] = network_speed(device, shape, name, options)
+    return out
+
+
+def codec_speed(device: Device, shape: PictureShape, options: argparse.Namespace) -> dict[str, float]:
+    """Milliseconds of a P frame of the released model, host to host and on the device, and of the parts that are not networks."""
+    weights, kind = DeviceModel(device, load_model(options.model)), FrameKind(True, True, min(8, shape.rows // 4), 32)
+    codec, planes, vectors = FrameCodec(weights, shape), frame(shape, 1), vectors_of(shape, 1)
+    first = FrameKind(False, False, kind.count, kind.lanes, QP)
+    codec.begin(QP, source=frame(shape, 0))
+    codec.encode(first)
+    codec.keep()
+
+    def encode_from_host() -> bytes:
+        codec.begin(QP, source=planes, vectors=vectors)
+        codec.encode(kind)
+        return codec.substreams(kind)
+
+    data = encode_from_host()
+
+    def decode_to_host() -> list[np.ndarray]:
+        codec.begin(QP, vectors=vectors)
+        codec.decode(kind, data)
+        codec.check(kind)
+        return [device.download(plane) for plane in codec.memory.out]
+
+    memory, pictures, rounds = codec.memory, codec.memory.pictures, options.rounds
+    parts = {
+        "encode, host to packets": encode_from_host, "encode, on the device": lambda: codec.encode(kind),
+        "decode, packets to host": decode_to_host, "decode, on the device": lambda: codec._run("decode", kind, codec._decode),
+        "pack": lambda: pictures.pack(memory.source, memory.tensors["picture"]),
+        "compensate": lambda: pictures.compensate(memory.reference, memory.vectors, memory.predicted),
+        "sigma, z": lambda: codec._begin_sigma(), "sigma, four steps": lambda: [codec._indices(k, kind) for k in range(4)],
+        "entropy, encoder": lambda: codec._coder(kind).put(codec._calls(kind), [memory.tensors["z"], *memory.r]),
+        "unpack, state": lambda: codec._finish(kind, codec._network(kind)), "keep": codec.keep,
+    }
+    return {name: 1e3 * timed(device, work, rounds) for name, work in parts.items()} | {"bytes of the frame": float(sum(map(len, data)))}
+
+
+def network_speed(device: Device, shape: PictureShape, name: str, options: argparse.Namespace) -> dict:
+    """Milliseconds of each launch of a P frame's networks beside their floor, with weights of no meaning; and of the sigma network of that width."""
+    size, card = SIZES[name], card_named(device.name)
+    weights = DeviceModel(device, load_model(options.model))
+    codec = FrameCodec(weights, shape, graphs=False)
+    memory, out = codec.memory, {}
+    plan = Plan(random_layers(device, size, True))
+    for half_sums in (False, True):
+        networks = Networks(device, plan, shape.rows, shape.columns, memory.tensors, z_sigma=False, half_sums=half_sums)
+        for stage in ("analyse", "refine", "synthesise", "decode"):
+            for program, bound in zip(getattr(plan, stage), getattr(networks, stage)):
+                seconds = timed(device, lambda bound=bound: bound.launch(device, memory.qp, memory.blend), options.rounds)
+                multiplied, moved = program.work(shape.positions)
+                out[f"{stage}{', half sums' if half_sums else ''}: {program.name}"] = {
+                    "ms": 1e3 * seconds, "GMAC": multiplied / 1e9, "MB": moved / 1e6, "TFLOP/s": 2e-12 * multiplied / seconds, "GB/s": 1e-9 * moved / seconds,
+                    "times floor": None if card is None else seconds / floor_seconds(card, multiplied, moved, half_sums)}
+    sigma = SigmaNetwork(device, random_sigma_arrays(size))
+    memory.scratch = device.empty(sigma.scratch_bytes(shape.rows, shape.columns), np.uint8)
+    weights.sigma = sigma
+    kind = FrameKind(True, True, 1, 32)
+    out["sigma, four steps"] = {"ms": 1e3 * timed(device, lambda: [codec._indices(k, kind) for k in range(4)], options.rounds)}
+    return out
+
+
+def table(report: dict) -> str:
+    """The report for people: Markdown."""
+    rows = [f"# {report['device']}", "", "| check | | |", "|---|---|---|"]
+    rows += [f"| {name} | {'ok' if entry['passed'] else 'FAILED'} | {entry['says']} |" for name, entry in report["checks"].items()]
+    for size, speed in report["speed"].items():
+        codec = speed.pop("codec")
+        rows += ["", f"## {size}", "", "| P frame, released model | ms | frames/s |", "|---|---|---|"]
+        rows += [f"| {name} | {value:.3f} | {1e3 / value:.0f} |" if name != "bytes of the frame" else f"| {name} | {value:.0f} | |"
+                 for name, value in codec.items()]
+        for model, launches in speed.items():
+            rows += ["", f"| {model} (weights of no meaning) | ms | GMAC | MB | TFLOP/s | GB/s | times floor |", "|---|---|---|---|---|---|---|"]
+            for name, figures in launches.items():
+                cells = [figures.get(key) for key in ("ms", "GMAC", "MB", "TFLOP/s", "GB/s", "times floor")]
+                rows.append(f"| {name} | " + " | ".join("" if value is None else f"{value:.3g}" for value in cells) + " |")
+        speed["codec"] = codec
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""What must be the same on the GPU and on the CPU, for sizes of real video; each check raises AssertionError where it is not."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from zvc69.codec.latents import Conditions, read_latents, symbols
+from zvc69.codec.temporal import copy_blocks, fetch_state, predict
+from zvc69.core import entropy, pack, quantise, warp
+from zvc69.core.motion import MotionField
+from zvc69.cuda.device import Device
+from zvc69.cuda.entropy import Call, Decoder, Encoder, Tables, check
+from zvc69.cuda.pictures import Pictures, PictureShape
+from zvc69.cuda.pipeline import DeviceModel, FrameCodec, FrameKind
+from zvc69.cuda.symbols import Symbols
+from zvc69.model import Backend, Model
+
+from .gpu_pictures import frame, vectors_of
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What checks run with: frames of `shape`, of which the networks are compared on the first `frames`."""
+
+    device: Device
+    shape: PictureShape
+    model: Model
+    cpu: Backend
+    frames: int
+    qp: int = 27
+
+
+def same(what: str, got: np.ndarray, want: np.ndarray) -> None:
+    wrong = int(np.count_nonzero(got != want))
+    assert not wrong, f"{what}: {wrong} of {want.size} differ"
+
+
+def check_pictures(s: Setting) -> str:
+    planes, pictures = frame(s.shape, 0), Pictures(s.device, s.shape)
+    there, packed, out = tuple(s.device.upload(p) for p in planes), pictures.packed(), pictures.planes()
+    pictures.pack(there, packed)
+    levels = s.device.download(packed).astype(np.float32).T.reshape(96, s.shape.rows, s.shape.columns) + 128
+    same("pack", levels, pack.pack(*planes, s.shape.depth))
+    pictures.unpack(s.device.upload(np.ascontiguousarray(levels.reshape(96, -1).T)), out)
+    for got, want in zip(out, planes):
+        same("unpack", s.device.download(got), want)
+    vectors = vectors_of(s.shape, 1)
+    pictures.compensate(there, s.device.upload(vectors), out)
+    for got, want in zip(out, warp.compensate(*planes, vectors, s.shape.depth)):
+        same("compensate", s.device.download(got), want)
+    return "pack, unpack, compensation: bit for bit"
+
+
+def check_rounding(s: Setting) -> str:
+    rng, shape = np.random.default_rng(1), s.shape
+    y, mean = (rng.normal(0, 6, (96, shape.rows, shape.columns)).astype(np.float32) for _ in range(2))
+    index = rng.integers(0, 64, (4, shape.positions, 24)).astype(np.uint8)
+    thresholds = np.sort(rng.uniform(0, 16, (64, 16)), 1).astype(np.float32)
+    there = [s.device.upload(a) for a in (*(np.ascontiguousarray(a.reshape(96, -1).T) for a in (y, mean)), index, thresholds)]
+    r = s.device.zeros(index.shape, np.int16)
+    for k in range(4):
+        Symbols(s.device, shape, 96).quantise(*there, k, 6, r)
+    got = s.device.download(r)
+    for k in range(4):
+        same(f"rounding, step {k}", got[k], quantise.quantise(y, mean, index[k].reshape(shape.rows, shape.columns, 24), k, thresholds, 6).reshape(-1, 24))
+    return "rounding: bit for bit"
+
+
+def check_entropy(s: Setting) -> str:
+    rng, size = np.random.default_rng(2), s.shape.positions * 24
+    tables, indices, values = Tables(s.device, entropy.GAUSSIAN), [], []
+    for share in (0.02, 0.3, 1.0):
+        index = np.where(rng.random(size) < share, rng.integers(6, 64, size), 0).astype(np.uint8)
+        value = np.clip(np.round(rng.laplace(0, 1, size) * 0.1 * 1280.0 ** (index / 63)), -32768, 32767)
+        indices.append(index)
+        values.append(np.where(index < 6, 0, value).astype(np.int16))
+    rows, written = s.shape.rows // 4, 0
+    for lanes, bands in ((1, 1), (4, 1), (8, 2), (32, min(4, rows))):
+        edges = np.array([rows * n // bands for n in range(bands + 1)], np.uint32) * (s.shape.columns * 96)
+        calls = [Call(s.device.upload(index), tables, 6) for index in indices]
+        encoder, decoder = Encoder(s.device, np.stack([edges] * 3), lanes), Decoder(s.device, bands, 8 * size)
+        encoder.put(calls, [s.device.upload(v) for v in values])
+        data = encoder.bytes()
+        for n, got in enumerate(data):
+            reference = entropy.Encoder()
+            for value, index in zip(values, indices):
+                reference.put(value[edges[n]:edges[n + 1]], index[edges[n]:edges[n + 1]], entropy.GAUSSIAN, 6)
+            assert got == reference.finish(lanes)[1], f"substream {n} of {bands}, {lanes} lanes, is not the CPU's"
+        decoder.upload(data)
+        decoder.begin(lanes)
+        for call, want in zip(calls, values):
+            got = s.device.zeros(size, np.int16)
+            decoder.get(call, s.device.upload(edges), lanes, got)
+            same(f"symbols, {lanes} lanes", s.device.download(got), want)
+        decoder.end(lanes)
+        check(s.device.download(decoder.failures))
+        written += sum(len(part) for part in data)
+    return f"rANS: {written} bytes the same, and read back, with 1, 4, 8 and 32 lanes"
+
+
+def check_conformance(s: Setting) -> str:
+    """Frames of the GPU are parsed on the CPU, symbols compared; pictures of the networks on both for the first frames; no drift on the GPU."""
+    shape, weights = s.shape, DeviceModel(s.device, s.model)
+    writer, reader = FrameCodec(weights, shape), FrameCodec(weights, shape)
+    state, planes, worst, total = None, None, 0, 0
+    for number in range(s.frames):
+        field = None if number == 0 else MotionField.from_vectors(vectors_of(shape, number))
+        kind = FrameKind(number > 0, number > 0, min(4, shape.rows // 4), 8, None if number else s.qp)
+        writer.begin(s.qp, source=frame(shape, number), vectors=None if field is None else field.vectors)
+        writer.encode(kind)
+        data = writer.substreams(kind)
+        total += sum(len(part) for part in data)
+        conditions = Conditions(s.qp, None if field is None else fetch_state(state, field))
+        z, sigma = read_latents(s.model, shape.width, shape.height, conditions, kind.lanes, data)
+        made = tuple(s.device.download(p) for p in writer.memory.out)
+        same(f"z of frame {number}", s.device.download(writer.memory.tensors["z"]).reshape(z.shape), z)
+        said = symbols(z, sigma, s.qp)
+        step = quantise.step_of(shape.rows, shape.columns, 96).reshape(96, -1).T
+        r, there = said.r.reshape(96, -1).T, s.device.download(writer.memory.r)
+        for k in range(4):
+            same(f"r of frame {number}, step {k}", there[k].reshape(-1), r[step == k].astype(np.int16))
+        if number < 2:
+            prediction = None if field is None else predict(field.warp(planes, shape.depth), None, shape.depth, between=False)
+            packed = s.cpu.decode(said.z, said.r, s.qp, None if prediction is None else prediction.slots)
+            mine = pack.unpack(packed, shape.width, shape.height, shape.depth)
+            mine = mine if prediction is None else copy_blocks(mine, prediction.planes, None)
+            worst = max(worst, *(int(np.abs(a.astype(int) - b).max()) for a, b in zip(mine, made)))
+            assert worst <= 1 << shape.depth - 8, f"frame {number}: samples of CPU and GPU differ by {worst}"
+        reader.begin(s.qp, vectors=None if field is None else field.vectors)
+        reader.decode(kind, data)
+        reader.check(kind)
+        for got, want in zip(reader.memory.out, made):
+            same(f"picture of frame {number}, decoded", s.device.download(got), want)
+        writer.keep()
+        reader.keep()
+        state, planes = sigma.state(), made
+    return f"{s.frames} frames, {total} bytes: symbols as the CPU reads them, samples within {worst}, decoder and encoder without drift"
+
+
+CHECKS: dict[str, Callable[[Setting], str]] = {
+    "pictures": check_pictures, "rounding": check_rounding, "entropy": check_entropy, "conformance": check_conformance}
