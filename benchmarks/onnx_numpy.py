@@ -58,6 +58,6 @@ _OPERATIONS: dict[str, Callable[..., Array]] = {
     "LeakyRelu": lambda n, x: np.where(x < 0, np.float32(n.attributes["alpha"]) * x, x),
     "HardSigmoid": lambda n, x: np.clip(np.float32(n.attributes["alpha"]) * x + np.float32(n.attributes["beta"]), 0, 1),
     "Concat": lambda n, *x: np.concatenate(x, n.attributes["axis"]), "Gather": lambda n, x, i: np.take(x, i, n.attributes["axis"]),
-    "Shape": lambda _, x: np.array(x.shape, np.int64), "Range": lambda _, first, last, step: np.arange(first, last, step, np.int64),
+    "Shape": lambda _, x: np.array(x.shape, np.int64), "Range": lambda _, first, last, step: np.arange(first.item(), last.item(), step.item(), np.int64),
     "Reshape": lambda _, x, shape: x.reshape(shape),
 }

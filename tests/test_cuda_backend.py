@@ -1,6 +1,7 @@
 """The cuda backend behind the interface of all backends; and what is said where it cannot be used."""
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -35,6 +36,12 @@ class CudaError(RuntimeError):
     """As CuPy's."""
 
 
+def found(monkeypatch, package: str, spec: object) -> None:
+    """Makes a package seem installed, or not."""
+    others = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: spec if name == package else others(name, *more))
+
+
 def a_cupy(monkeypatch, *, count=1, major=9, minor=0, error=None) -> None:
     """Makes `import cupy` give a module that sees such a GPU, or fails with `error`."""
 
@@ -48,7 +55,7 @@ def a_cupy(monkeypatch, *, count=1, major=9, minor=0, error=None) -> None:
     cupy = ModuleType("cupy")
     cupy.cuda = SimpleNamespace(runtime=runtime)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
-    monkeypatch.setattr(device.importlib.util, "find_spec", lambda name: object())
+    found(monkeypatch, "cupy", object())
 
 
 @pytest.mark.parametrize(("gpu", "reason"), [
@@ -72,7 +79,7 @@ def test_without_nvrtc_there_is_no_cuda(monkeypatch, no_cache):
 
 
 def test_without_cupy_there_is_no_cuda(monkeypatch, no_cache):
-    monkeypatch.setattr(device.importlib.util, "find_spec", lambda name: None)
+    found(monkeypatch, "cupy", None)
     assert device.why_not() == "the package cupy is not installed"
 
 
