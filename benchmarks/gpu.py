@@ -119,9 +119,10 @@ def run_checks(device: Device, options: argparse.Namespace, report: dict) -> boo
     return not all(entry["passed"] for entry in report["checks"].values())
 
 
-def timed(device: Device, work: Callable[[], object], rounds: int, repeats: int = 4) -> float:
+def timed(device: Device, work: Callable[[], object], rounds: int) -> float:
     """Median seconds of one run."""
     work()
+    repeats = 4 if rounds > 1 else 1
     device.synchronise()
     found = []
     for _ in range(rounds):

@@ -12,8 +12,10 @@ __device__ __forceinline__ int item_of() { return static_cast<int>(blockIdx.x * 
 
 }  // namespace zvc
 
-// r of one step. y, mean: (positions, latent) floats; index, r: that step's part of the step arrays.
+// r of one step. y, mean: (positions, latent) floats; index, r: that step's part of the step arrays. thresholds (classes, 64, 16); classes: null, or
+// that of each position.
 extern "C" __global__ void __launch_bounds__(256) quantise_step(const float* y, const float* mean, const uint8_t* index, const float* thresholds,
+                                                                const uint8_t* classes,
                                                                 int step, int skip_below, int columns, int positions, int symbols, int16_t* r) {
     const int item = zvc::item_of();
     if (item >= positions * symbols) return;
@@ -22,7 +24,7 @@ extern "C" __global__ void __launch_bounds__(256) quantise_step(const float* y, 
     if (sigma >= skip_below) {
         const int channel = 4 * n + zvc::coded_channel(step, position / columns, position % columns), at = 4 * symbols * position + channel;
         const float v = y[at] - mean[at], magnitude = fabsf(v);
-        const float* row = thresholds + zvc::kThresholds * sigma;
+        const float* row = thresholds + zvc::kThresholds * (sigma + (classes == nullptr ? 0 : zvc::kSigmaIndices * classes[position]));
         out = zvc::signed_residual(zvc::thresholds_reached(magnitude, row), v, magnitude, row);
     }
     r[item] = out;

@@ -132,18 +132,21 @@ def step_major(rng, low, high, dtype) -> np.ndarray:
 
 
 @pytest.mark.parametrize("step", range(4))
-def test_rounding_is_the_cpus(device, rng, step):
+@pytest.mark.parametrize("classed", [False, True], ids=["one class", "classes"])
+def test_rounding_is_the_cpus(device, rng, step, classed):
     y, mean = (rng.normal(0, 12, (96, SYMBOLS.rows, SYMBOLS.columns)).astype(np.float32) for _ in range(2))
     y[rng.random(y.shape) < 0.02] = np.nan
     y[rng.random(y.shape) < 0.02] = np.inf
     y[rng.random(y.shape) < 0.02] = 1e6
     y[rng.random(y.shape) < 0.1] = mean[rng.random(y.shape) < 0.1][0]
-    index, thresholds = step_major(rng, 0, 64, np.uint8), np.sort(rng.uniform(0, 16, (64, 16)), 1).astype(np.float32)
+    index, thresholds = step_major(rng, 0, 64, np.uint8), np.sort(rng.uniform(0, 16, (5, 64, 16)), 2).astype(np.float32)
+    classes = rng.integers(0, 5, (SYMBOLS.rows, SYMBOLS.columns)).astype(np.uint8) if classed else None
+    thresholds = thresholds if classed else thresholds[0]
     symbols = Symbols(device, SYMBOLS, 96)
     r = device.zeros(index.shape, np.int16)
     last = (device.upload(a.transpose(1, 2, 0).reshape(SYMBOLS.positions, 96)) for a in (y, mean))
-    symbols.quantise(*last, device.upload(index), device.upload(thresholds), step, 6, r)
-    assert np.array_equal(r[step], quantise.quantise(y, mean, index[step], step, thresholds, 6))
+    symbols.quantise(*last, device.upload(index), device.upload(thresholds), step, 6, r, None if classes is None else device.upload(classes))
+    assert np.array_equal(r[step], quantise.quantise(y, mean, index[step], step, thresholds, 6, classes))
     assert np.abs(r[step]).max() == 32767
 
 

@@ -27,10 +27,10 @@ _FLAGS = ["-std=c++20", "-O1", "-fPIC", "-shared", "-w", "-U_FORTIFY_SOURCE", "-
           "-fsanitize=alignment", "-fsanitize-undefined-trap-on-error"]
 
 
-def _wrappers(module: str) -> str:
+def _wrappers(text: str) -> str:
     """A C function for each kernel that takes its arguments by address."""
     out = []
-    for name, parameters in source.kernels(module).items():
+    for name, parameters in source.kernels_in(text).items():
         arguments = ", ".join(f"*({p.type.removeprefix('const ') if not p.type.endswith('*') else p.type}*)values[{n}]" for n, p in enumerate(parameters))
         out.append(f'extern "C" const char* emulate_{name}(const unsigned* grid, const unsigned* block, size_t shared, unsigned seed, void** values) {{\n'
                    f"    return emulator::launch(grid, block, shared, seed, [&] {{ {name}({arguments}); }});\n}}\n")
@@ -39,7 +39,12 @@ def _wrappers(module: str) -> str:
 
 @lru_cache
 def _library(module: str) -> ctypes.CDLL:
-    program = f'#include "{HERE / "emulator.h"}"\n{source.text(module)}\nusing namespace zvc;\n{_wrappers(module)}'
+    return compiled(module, source.text(module))
+
+
+def compiled(module: str, text: str) -> ctypes.CDLL:
+    """A library with `emulate_NAME` for every kernel of `text`; made once."""
+    program = f'#include "{HERE / "emulator.h"}"\nnamespace zvc {{}}\n{text}\nusing namespace zvc;\n{_wrappers(text)}'
     key = hashlib.sha256((program + (HERE / "emulator.h").read_text() + str(_FLAGS)).encode()).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"zvc69-emulator-{os.getuid()}"
     folder.mkdir(exist_ok=True)
@@ -122,12 +127,17 @@ class EmulatedDevice:
                 held.append(ctypes.c_void_p(None if argument is None else argument.ctypes.data))
             else:
                 held.append({"int": ctypes.c_int, "unsigned": ctypes.c_uint, "float": ctypes.c_float}[parameter.type](argument.item()))
-        values = (ctypes.c_void_p * len(held))(*(ctypes.addressof(value) for value in held))
-        function = getattr(_library(source.module_of(kernel)), f"emulate_{kernel}")
-        function.restype = ctypes.c_char_p
-        problem = function((ctypes.c_uint * 3)(*_three(grid)), (ctypes.c_uint * 3)(*_three(block)), ctypes.c_size_t(shared), self.seed, values)
-        if problem:
-            raise BackendError(f"{kernel}: {problem.decode()}")
+        run(_library(source.module_of(kernel)), kernel, grid, block, held, shared, self.seed)
+
+
+def run(library: ctypes.CDLL, kernel: str, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], shared: int = 0, seed: int = 0) -> None:
+    """Runs a kernel; arguments are ctypes' values. Raises BackendError for what no GPU would do, or what it would do wrongly."""
+    values = (ctypes.c_void_p * len(arguments))(*(ctypes.addressof(value) for value in arguments))
+    function = getattr(library, f"emulate_{kernel}")
+    function.restype = ctypes.c_char_p
+    problem = function((ctypes.c_uint * 3)(*_three(grid)), (ctypes.c_uint * 3)(*_three(block)), ctypes.c_size_t(shared), seed, values)
+    if problem:
+        raise BackendError(f"{kernel}: {problem.decode()}")
 
 
 def _three(size: Sequence[int]) -> tuple[int, ...]:

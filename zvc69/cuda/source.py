@@ -56,8 +56,13 @@ def text(module: str) -> str:
 @lru_cache
 def kernels(module: str) -> dict[str, tuple[Parameter, ...]]:
     """Kernels of a module by name, with their parameters."""
+    return kernels_in(text(module))
+
+
+def kernels_in(program: str) -> dict[str, tuple[Parameter, ...]]:
+    """Likewise, of a text."""
     found = {}
-    for name, parameters in _KERNEL.findall(re.sub(r"//[^\n]*", "", text(module))):
+    for name, parameters in _KERNEL.findall(re.sub(r"//[^\n]*", "", program)):
         entries = [" ".join(p.replace("__restrict__", "").split()) for p in parameters.split(",")]
         found[name] = tuple(Parameter(_tidy(p[:len(p) - len(n)]), n) for p in entries if (n := re.search(r"\w+$", p)[0]))
     return found

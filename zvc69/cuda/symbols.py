@@ -15,9 +15,11 @@ class Symbols:
         self._device, self._shape, self._words = device, shape, latent // 4
         self._grid = [blocks_of(shape.positions * self._words, 256)]
 
-    def quantise(self, y: Buffer, mean: Buffer, index: Buffer, thresholds: Buffer, step: int, skip_below: int, r: Buffer) -> None:
-        """One step: y, mean (positions, latent) float32, thresholds (64, 16) float32; index and r whole step arrays."""
-        self._device.launch("quantise_step", self._grid, [256], [y, mean, index[step], thresholds, step, skip_below, self._shape.columns,
+    def quantise(self, y: Buffer, mean: Buffer, index: Buffer, thresholds: Buffer, step: int, skip_below: int, r: Buffer,
+                 classes: Buffer | None = None) -> None:
+        """One step: y, mean (positions, latent) float32, thresholds (64, 16) float32, or (n, 64, 16) with classes (positions,) uint8; index and r
+        whole step arrays."""
+        self._device.launch("quantise_step", self._grid, [256], [y, mean, index[step], thresholds, classes, step, skip_below, self._shape.columns,
                                                                  self._shape.positions, self._words, r[step]])
 
     def state(self, r: Buffer, index: Buffer, out: State) -> None:

@@ -14,7 +14,7 @@ from ..cuda.device import Buffer, CupyDevice, Device
 from ..cuda.network import Networks, Plan, StageLayers
 from ..cuda.program import Flag, Layer, Program, fragments
 from ..errors import BackendError
-from .backend import Analysis, Array, Backend, Slots
+from .backend import Analysis, Array, Backend, Copy, Slots
 from .store import Model
 
 KEPT_SIZES = 2
@@ -31,20 +31,20 @@ class _OnDevice:
 
 class CudaBackend(Backend):
     """Computes in halves with sums in floats; pictures are within FORMAT.md's tolerance. One frame at a time: `refine` and `synthesise` go with the
-    last `analyse`.
+    last `analyse`. Whole frames are run, copied blocks or not.
 
     device: the first GPU, or what is given. Raises BackendError if there is none that will do, or if the model is not known to it.
     """
 
     def __init__(self, model: Model, device: Device | None = None) -> None:
-        self.name = "cuda"
+        self.name, self._tiled = "cuda", None
         self._model, self._device = model, device or CupyDevice()
         self._plans: dict[bool, Plan] = {}
         self._sizes: OrderedDict[tuple[bool, int, int], _Size] = OrderedDict()
         self._lock, self._number = threading.RLock(), 0
         check(self._device)
 
-    def analyse(self, picture: Array, qp: int, slots: Slots | None = None, keep: Array | None = None) -> Analysis:
+    def analyse(self, picture: Array, qp: int, slots: Slots | None = None, keep: Array | None = None, copy: Copy = None) -> Analysis:
         with self._lock:
             size = self._size(picture, slots)
             size.put("picture", picture)
@@ -72,7 +72,7 @@ class CudaBackend(Backend):
             size.run("synthesise", qp)
             return size.get("levels")
 
-    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None) -> Array:
+    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None, copy: Copy = None) -> Array:
         with self._lock:
             size = self._size(r, slots)
             size.upload("z", _positions_first(z).astype(np.int16))
