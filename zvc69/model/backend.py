@@ -164,8 +164,8 @@ def _missing(name: str, module: str) -> str | None:
 def create_backend(name: str, model: Model, threads: int = 0) -> Backend:
     """The backend `name` ("auto", "cpu", "openvino", "openvino-bf16", "cuda") with a model's graphs; `threads` 0 = all cores.
 
-    "auto" takes the best one that is here and keeps FORMAT.md's tolerance: `auto_backend`. "openvino-bf16" computes in bfloat16, which FORMAT.md's tolerance does not
-    cover: pictures differ by more than a rounding (docs/BENCHMARKS.md has how much). Raises BackendError for an unknown or missing one.
+    "auto" takes the best one that is here and keeps FORMAT.md's tolerance: `auto_backend`. "openvino-bf16" computes in bfloat16, which that tolerance
+    does not cover: pictures differ by more than a rounding (docs/BENCHMARKS.md has how much). Raises BackendError for an unknown or missing one.
     """
     chosen = auto_backend() if name == "auto" else name
     if chosen not in _MODULES:
@@ -174,15 +174,11 @@ def create_backend(name: str, model: Model, threads: int = 0) -> Backend:
         raise BackendError(f"backend {chosen} is not available: {reason}")
     if chosen == "cpu":
         from .onnx_runner import OnnxRunner
-<<<<<<< HEAD
         runner = OnnxRunner(model, threads)
         return Backend(chosen, runner, TiledFrames(model, runner.run) if model.manifest.inter else None)
-=======
-        return Backend(chosen, OnnxRunner(model, threads))
     if chosen == "cuda":
         from .cuda_backend import CudaBackend
         return CudaBackend(model)
->>>>>>> 78477b5 (Backend cuda, frames that stay on the device, the benchmark for a machine with a GPU)
     from .openvino_runner import OpenVinoRunner
     # Without parts: it compiles kernels for every size that it has not seen yet, which takes longer than a frame.
     return Backend(chosen, OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32"))
