@@ -128,7 +128,7 @@ def test_a_block_is_one_launch():
 
 def test_what_is_not_in_the_graph_as_expected_is_refused():
     graph = load_model(TINY).graph
-    with pytest.raises(BackendError, match="cuda backend"):
+    with pytest.raises(BackendError, match="the model.s graph has no"):
         StageLayers(*(Weights(EmulatedDevice(), graph(name)) for name in ("decode_inter", "analyse_inter")), True)
     with pytest.raises(BackendError, match="cannot be read"):
         OnnxGraph(graph("decode_inter")[:100])
