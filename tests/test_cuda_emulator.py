@@ -83,7 +83,10 @@ def test_a_missing_barrier_shows_in_some_order():
 
 
 @pytest.mark.parametrize(("kernel", "problem"), [
-    ("other_barrier", "threads of a block meet at lines"), ("ended_lane", "a lane that has ended is waited for"), ("deadlock", "lanes of a warp meet|wait for each other")])
+    ("other_barrier", "threads of a block meet at lines"),
+    ("ended_lane", "a lane that has ended is waited for"),
+    ("deadlock", "lanes of a warp meet|wait for each other"),
+])
 def test_threads_that_cannot_meet_are_found(kernel, problem):
     with pytest.raises(BackendError, match=problem):
         launched(kernel, memory())
