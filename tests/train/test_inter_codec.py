@@ -53,7 +53,7 @@ def clip():
 
 
 def coded(clip, model, **options):
-    encoder = zvc69.Encoder(WIDTH, HEIGHT, 25, model=model, **options)
+    encoder = zvc69.Encoder(WIDTH, HEIGHT, 25, model=model, **{"b_frames": 0, **options})
     return encoder, [p for frame in clip for p in encoder.encode(frame)]
 
 
@@ -116,7 +116,7 @@ def test_seeking_decodes_from_the_keyframe_before(clip, model, tmp_path):
 
 
 def test_forced_keyframe(clip, model):
-    encoder = zvc69.Encoder(WIDTH, HEIGHT, 25, model=model, qp=30, gop=0)
+    encoder = zvc69.Encoder(WIDTH, HEIGHT, 25, model=model, qp=30, gop=0, b_frames=0)
     packets = [p for i, frame in enumerate(clip[:4]) for p in encoder.encode(frame, keyframe=i == 2)]
     assert [p.type.name for p in packets] == ["I", "P", "I", "P"]
 
