@@ -93,17 +93,10 @@ def runs() -> list[str]:
         return []
     rd = load("b_frames")
     averages, clips, settings = rd["bd_rate"]["psnr"], list(rd["curves"]), rd["settings"]
-    rows = [[meaning, f"{averages[name]['IP']['mean']:+.1f} %", *(f"{averages[name]['IP']['clips'][clip]:+.1f}" for clip in clips), _time(rd, name)]
+    rows = [[meaning, f"{averages[name]['IP']['mean']:+.1f} %", *(f"{averages[name]['IP']['clips'][clip]:+.1f}" for clip in clips)]
             for name, meaning in RUNS.items()]
     return heading("B frames", rd) + [
-        f"BD-rate (PSNR 6:1:1) against P frames alone, {settings['frames']} frames of a clip, QP {', '.join(map(str, settings['qps']))}; and the time that "
-        "encoding takes, of what P frames alone take; a trial is made in one of the two runs of such a clip, in one of four of a longer one.", ""] + table(["B frames", "mean", *clips, "time"], rows)
-
-
-def _time(rd: dict, name: str) -> str:
-    """Of encoding with a variant, relative to IP: mean over points."""
-    ratios = [alone["encode_fps"] / point["encode_fps"] for curves in rd["curves"].values() for alone, point in zip(curves["IP"], curves[name])]
-    return f"{mean(ratios):.2f}"
+        f"BD-rate (PSNR 6:1:1) against P frames alone, {settings['frames']} frames of a clip, QP {', '.join(map(str, settings['qps']))}.", ""] + table(["B frames", "mean", *clips], rows)
 
 
 MOTION = """The first {frames} frames of each clip, coded by the peer as I P P P ... (preset medium, constant quantiser, one reference). Our search predicts the same
@@ -198,7 +191,7 @@ def kernels() -> list[str]:
 def main() -> None:
     lines = ["# Benchmarks", "", "Made by `python -m benchmarks.report` from the files under `benchmarks/results`. Speeds are ratios within one run; "
              "the machine had two cores and other work."]
-    lines += video() + tools() + presets() + tunes() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
+    lines += video() + tools() + runs() + presets() + tunes() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
     lines += speed() + entropy() + kernels()
     PAGE.write_text("\n".join(lines) + "\n")
 
