@@ -25,7 +25,7 @@ from .ratecontrol import Clip, Complexity, FrameStatistics, KnownRuns, PlannedFr
 from .references import PictureBuffer
 from .scenecut import SceneCutDetector
 from .slots import Reference
-from .trial import LONGEST_RUN, OTHERS, RunTrials, Tried, frame_cost
+from .trial import LONGEST_RUN, RunTrials, Tried, frame_cost
 
 
 class Encoder:
@@ -69,7 +69,7 @@ class Encoder:
         auto = config.b_frames == AUTO
         self._trials = RunTrials(self._attempt, config.b_trials) if auto and statistics is None else None
         chooser = KnownRuns(statistics) if auto and statistics is not None else self._trials
-        self._gop = GopPlanner(config.gop, LONGEST_RUN if auto else config.b_frames, config.sigma_reset, chooser, OTHERS[config.b_trials - 1])
+        self._gop = GopPlanner(config.gop, LONGEST_RUN if auto else config.b_frames, config.sigma_reset, chooser)
         self._expected = None if statistics is None else {frame.number: frame.fingerprint for frame in statistics.frames}
         self._rate = rate_controller(config, self.qp, width * height, self.header.fps, statistics)
         self._collected: list[FrameStatistics] | None = None

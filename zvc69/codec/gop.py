@@ -40,8 +40,8 @@ class RunChooser(Protocol):
     """Decides how the frames up to a P frame, a run, are coded."""
 
     def choose(self, ways: Sequence[Plans], full: bool) -> Plans:
-        """One of `ways` to code the frames of a run: P frames alone, then with B frames, the more the later. full: the run was not cut
-        short by the end of a group. All frames before it are coded."""
+        """One of `ways` to code the frames of a run: P frames alone, then with B frames. full: the run was not cut short by the
+        end of a group. All frames before it are coded."""
 
     def begin_scene(self) -> None:
         """The next run is of another scene."""
@@ -51,15 +51,15 @@ class GopPlanner:
     """Plans groups of pictures: a keyframe every `gop` frames (0: the first only), between them P frames, and before
     each of these `b_frames` (0, 1, 3, 7 or 15; fewer where a group ends) B frames in levels, each halfway between two others.
     Every `sigma_reset`-th P frame of a group (0: none) begins the sigma state anew. chooser: decides of each run whether it has its
-    B frames, or `others` instead: fewer at a time, in several runs, or none.
+    B frames, or P frames instead.
 
     >>> planner = GopPlanner(0, b_frames=3)
     >>> [(plan.number, plan.type.name, plan.layer) for n in range(5) for plan in planner.push(n)]
     [(0, 'I', 0), (4, 'P', 0), (2, 'B', 1), (1, 'B', 2), (3, 'B', 2)]
     """
 
-    def __init__(self, gop: int, b_frames: int = 0, sigma_reset: int = 0, chooser: RunChooser | None = None, others: Sequence[int] = (0,)) -> None:
-        self._length, self._between, self._reset, self._chooser, self._others = gop, b_frames, sigma_reset, chooser, others
+    def __init__(self, gop: int, b_frames: int = 0, sigma_reset: int = 0, chooser: RunChooser | None = None) -> None:
+        self._length, self._between, self._reset, self._chooser = gop, b_frames, sigma_reset, chooser
         self._key: int | None = None
         self._p_frames = 0                   # of this group
         self._anchor = 0                     # the frame coded last that is no B frame
@@ -94,11 +94,10 @@ class GopPlanner:
         self._waiting, self._anchor = [], last
         if self._chooser is None:
             return self._run(first, last, self._between)
-        before, ways = self._p_frames, []
-        for between in (*self._others, self._between):
-            self._p_frames = before
-            ways.append(self._run(first, last, between))
-        chosen = self._chooser.choose(ways, full=count > self._between)
+        before = self._p_frames
+        without = self._run(first, last, 0)
+        self._p_frames = before
+        chosen = self._chooser.choose([without, self._run(first, last, self._between)], full=count > self._between)
         self._p_frames = before + sum(plan.type == FrameType.P for plan in chosen)
         return list(chosen)
 

@@ -21,10 +21,8 @@ AFTERWARDS = 2.0
 """Weight of the distortion of a run's last frame beyond its own: the frames after it are predicted from it."""
 LONGEST_RUN = 7
 """B frames of a run that has them."""
-INTERVALS = (4, 4, 1)
+INTERVALS = (4, 1)
 """Runs from one that is tried to the next, by effort."""
-OTHERS = ((0,), (0, 1, 3), (0, 1, 3))
-"""What is tried instead of 7 B frames, by effort."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Tried:
 class RunTrials:
     """Decides how runs are coded (`gop.RunChooser`), by trial.
 
-    attempt: codes a run of frames as if it came next. effort: 1 and 2 try the first run of a scene and every fourth after it, 3 every one.
+    attempt: codes a run of frames as if it came next. effort: 1 or 2; 2 tries every run, 1 the first of a scene and every fourth after it.
 
     >>> costs = iter([90.0, 100.0])
     >>> trials = RunTrials(lambda plans: Tried(next(costs), {}), effort=1)
