@@ -18,9 +18,9 @@ class Preset(str, Enum):
 _COLUMNS = ("gop", "b_frames", "b_trials", "reference_frames", "motion_effort", "max_reencodes")
 _ROWS = {
     Preset.ULTRAFAST: (60, 7, 1, 1, 0, 1),
-    Preset.FAST: (60, "auto", 1, 1, 1, 1),
+    Preset.FAST: (60, "auto", 1, 1, 0, 1),
     Preset.MEDIUM: (60, "auto", 1, 2, 1, 2),
-    Preset.SLOW: (60, "auto", 2, 4, 1, 3),
+    Preset.SLOW: (60, "auto", 1, 4, 2, 3),
     Preset.VERYSLOW: (60, "auto", 2, 8, 2, 4),
 }
 PRESETS: dict[Preset, dict[str, Any]] = {preset: dict(zip(_COLUMNS, row, strict=True)) for preset, row in _ROWS.items()}
