@@ -23,13 +23,13 @@ Run = Callable[[str, dict[str, NDArray]], list[Array]]
 GRAPHS = ("context", "analysis", "hyper_analysis", "mean_1", "refine_inter", "synthesise_inter")
 TIME = {"context": 1.9, "analysis": 2.3, "hyper_analysis": 0.2, "mean_1": 0.7, "refine_inter": 0.8, "synthesise_inter": 3.1}
 """Of the stages, for the same area."""
-CALLS_MS, BLOCK_MS = 1.2, 0.165
+CALLS_MS, BLOCK_MS = 2.0, 0.165
 """What a part takes besides the time for its area, and what a block of the picture does: lite, on one core with AVX-512."""
-APART = 1.15
+APART = 1.25
 """Time of the stages one by one, of the same area at once."""
 LEAST_COPIED = 0.3
 """Of the blocks: below, nothing is planned."""
-WORTH = 0.95
+WORTH = 0.9
 """Parts are run if they take less than this share of the time of the whole picture."""
 
 
