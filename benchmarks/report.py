@@ -54,14 +54,52 @@ def intra(name: str, title: str) -> list[str]:
 
 
 def speed() -> list[str]:
+    """What `benchmarks.speed`, `benchmarks.exactness` and `benchmarks.endurance` measured; the latter two if their files are there."""
     result = load("speed")
-    lines = heading("Where the time goes", result) + [f"{result['size']}, {result['frames']} frames, model {result['model']}, {result['cores']} cores.", ""]
-    rows = []
-    for what in ("encode", "decode"):
-        r = result[what]
-        stages = ", ".join(f"{k} {v:.1f}" for k, v in r["stages_ms"].items())
-        rows.append([what, f"{r['ms_per_frame']:.1f}", f"{r['fps']:.1f}", stages, f"{r['outside']['of_stages']:.1%} / {r['outside']['of_wall']:.1%}", f"{r['peak_rss_mb']:.0f}"])
-    return lines + table(["", "ms a frame", "fps", "stages, ms", "outside the networks: of stages / of wall time", "peak memory, MB"], rows)
+    clips = sorted(result["clips"].items(), key=lambda item: pixels(item[1]["size"]))
+    lines = heading("Speed", result) + [
+        f"Model {result['model']}, preset {result['preset']}, QP {result['qp']}, {result['cores']} cores. Frames a second, processor time of a frame (idle cores would code "
+        f"{result['cores']} x 1000 / ms frames a second), and the networks' share of wall-clock time.", ""]
+    rows = [[clip, found["size"], backend, *(f"{r['fps']:.1f} / {r['cpu_ms']:.1f} ms / {r['networks']:.0%}" for r in (speeds["encode"], speeds["decode"]))]
+            for clip, found in clips for backend, speeds in found["backends"].items()]
+    lines += table(["clip", "size", "backend", "encode: fps / processor / networks", "decode: fps / processor / networks"], rows)
+    rows = [[clip, backend, what, ", ".join(f"{name} {ms:.1f}" for name, ms in speeds[what]["stages"].items() if ms >= 0.05), f"{speeds[what]['peak_rss_mb']:.0f}"]
+            for clip, found in clips for backend, speeds in found["backends"].items() for what in ("encode", "decode")]
+    lines += ["", "Where the time goes, milliseconds a frame:", ""] + table(["clip", "backend", "", "stages", "peak memory, MB"], rows)
+    rows = [[clip, f"{found['copied']:.0%}", *(f"{found['tiles'][what]['fps']:.2f} / {found['tiles'][what]['cpu']:.2f}" for what in ("encode", "decode"))]
+            for clip, found in clips if "tiles" in found]
+    if rows:
+        lines += ["", "Networks run on the parts of a frame that are not copied, against all of it (ONNX Runtime): times as fast by the clock / by processor time.", ""]
+        lines += table(["clip", "copied", "encode", "decode"], rows)
+    return lines + exactness() + endurance()
+
+
+def pixels(size: str) -> int:
+    """Pixels of "640x360"."""
+    width, height = map(int, size.split("x"))
+    return width * height
+
+
+def exactness() -> list[str]:
+    if not (RESULTS / "exactness.json").exists():
+        return []
+    result = load("exactness")
+    lines = heading("Exactness", result) + [f"{result['clip']}, forwards and backwards, QP {result['qp']}, a keyframe every {result['gop']} frames, model {result['model']}. Frames of "
+                                             "which every instruction set parses the same symbols, and dB that a decoder on another backend loses: mean / worst frame.", ""]
+    others = sorted({other for found in result["encoders"].values() for other in found["drift"]})
+    rows = [[name, str(found["frames"]), ", ".join(f"{level} {count}" for level, count in found["symbols"].items()), f"{found['psnr']:.2f}",
+             *(f"{found['drift'][other]['mean']:.4f} / {found['drift'][other]['worst']:.4f}" if other in found["drift"] else "" for other in others)]
+            for name, found in result["encoders"].items()]
+    return lines + table(["coded by", "frames", "equal symbols", "PSNR, dB", *(f"lost by {other}" for other in others)], rows)
+
+
+def endurance() -> list[str]:
+    if not (RESULTS / "endurance.json").exists():
+        return []
+    result = load("endurance")
+    return heading("Memory over a long run", result) + [
+        f"{result['clip']}, {result['frames']} frames coded and decoded in one process, model {result['model']}: MB resident after every tenth of them "
+        f"{', '.join(f'{size:.0f}' for size in result['rss_mb'])}; {result['growth_mb']:.1f} MB more than after the second tenth."]
 
 
 TOOLS = {"no-vectors": "vectors (against `--motion none`)", "one-reference": "slot B and older references (against `--reference-frames 1`)",

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -175,7 +176,7 @@ def create_backend(name: str, model: Model, threads: int = 0) -> Backend:
     if chosen == "cpu":
         from .onnx_runner import OnnxRunner
         runner = OnnxRunner(model, threads)
-        return Backend(chosen, runner, TiledFrames(model, runner.run) if model.manifest.inter else None)
+        return Backend(chosen, runner, TiledFrames(model, partial(runner.run, any_size=True)) if model.manifest.inter else None)
     if chosen == "cuda":
         from .cuda_backend import CudaBackend
         return CudaBackend(model)

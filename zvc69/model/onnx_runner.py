@@ -13,7 +13,8 @@ from .store import Model
 
 
 class OnnxRunner:
-    """Loads each graph when it is first run: for the size that it is run at then, and once more for all others. Safe to use from several threads."""
+    """Loads each graph when it is first run: for the size that it is run at then, and once more for all others; or for any size at once. Safe to use
+    from several threads."""
 
     def __init__(self, model: Model, threads: int = 0):
         self._model, self._threads, self._lock = model, threads, threading.Lock()
@@ -22,11 +23,10 @@ class OnnxRunner:
 
     def _session(self, graph: str, size: dict[str, int]) -> onnxruntime.InferenceSession:
         with self._lock:
-            if graph not in self._fixed:
+            if size and graph not in self._fixed:
                 self._fixed[graph] = size, self._load(graph, size)
-            fixed, session = self._fixed[graph]
-            if fixed == size:
-                return session
+            if size and self._fixed[graph][0] == size:
+                return self._fixed[graph][1]
             if graph not in self._any:
                 self._any[graph] = self._load(graph, {})
             return self._any[graph]
@@ -54,8 +54,8 @@ class OnnxRunner:
             options.add_free_dimension_override_by_name(axis, length)
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
-    def run(self, graph: str, inputs: dict[str, NDArray]) -> list[NDArray[np.float32]]:
-        session = self._session(graph, size_of(inputs))
+    def run(self, graph: str, inputs: dict[str, NDArray], *, any_size: bool = False) -> list[NDArray[np.float32]]:
+        session = self._session(graph, {} if any_size else size_of(inputs))
         try:
             return [out[0] for out in session.run(None, inputs)]
         except Exception as error:

@@ -9,7 +9,8 @@ from pathlib import Path
 from ..errors import ModelError, WrongModelError
 from . import tables
 from .manifest import FILE, Manifest, read_file, read_manifest
-from .stages import STAGES, WHOLE, cut
+from .onnx_wire import OnnxGraph
+from .stages import STAGES, WHOLE
 
 
 class Model:
@@ -26,10 +27,14 @@ class Model:
     def integers(self) -> tables.IntegerPart:
         return tables.IntegerPart(read_file(self.folder, self.manifest, tables.FILE))
 
+    @cached_property
+    def _whole(self) -> OnnxGraph:
+        return OnnxGraph(self.graph(WHOLE))
+
     def graph(self, name: str) -> bytes:
         """A serialised ONNX graph, e.g. "decode_intra"; or a stage by itself (`stages.STAGES`)."""
         if name in STAGES:
-            return cut(self.graph(WHOLE), name)
+            return self._whole.part(*STAGES[name])
         return read_file(self.folder, self.manifest, f"{name}.onnx")
 
 

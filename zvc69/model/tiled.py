@@ -28,7 +28,7 @@ CALLS_MS, BLOCK_MS = 2.0, 0.165
 APART = 1.25
 """Time of the stages one by one, of the same area at once."""
 LEAST_COPIED = 0.3
-"""Of the blocks: below, nothing is planned."""
+"""Of the blocks: below, nothing is planned; nor where all that is within a block of coded ones, about what stages see, would take too long."""
 WORTH = 0.9
 """Parts are run if they take less than this share of the time of the whole picture."""
 
@@ -75,7 +75,7 @@ class TiledFrames:
 
     def plan(self, copy: NDArray[np.bool_] | None, encode: bool) -> list[Rectangle] | None:
         """Rectangles in blocks of a copy map (h/4, w/4), to be encoded or decoded; None where the whole picture is to be run."""
-        if copy is None or copy.mean() < LEAST_COPIED:
+        if copy is None or copy.mean() < LEAST_COPIED or APART * _surrounded(~copy).mean() > WORTH:
             return None
         halos, (rows, columns) = self._halos[encode], copy.shape
 
@@ -202,6 +202,16 @@ class TiledFrames:
 
     def _on(self, graph: str, **inputs: NDArray) -> Array:
         return self._run_graph(graph, {name: np.ascontiguousarray(array)[None] if array.ndim == 3 else array for name, array in inputs.items()})[0]
+
+
+def _surrounded(wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What is wanted, and the blocks next to it."""
+    for _ in range(2):      # rows, then columns
+        wide = wanted.copy()
+        wide[1:] |= wanted[:-1]
+        wide[:-1] |= wanted[1:]
+        wanted = wide.T
+    return wanted
 
 
 def _room(array: Array) -> Rectangle:
