@@ -87,7 +87,8 @@ def main() -> None:
     words = [Path(word).name if Path(word) in (args.clip, Path(args.model)) else word for word in sys.argv[1:]]
     manifest = load_model(args.model).manifest
     record = environment("python -m benchmarks.exactness " + shlex.join(words)) | dict(
-        cpu=cpu_model(), clip=args.clip.stem, model=f"{manifest.name} {manifest.short_hash.hex()}", qp=args.qp, gop=args.gop, encoders=exactness(args.clip, args))
+        cpu=cpu_model(), clip=args.clip.stem, model=f"{manifest.name} {manifest.short_hash.hex()}", qp=args.qp, gop=args.gop,
+        encoders=exactness(args.clip, args))
     if args.json:
         args.json.write_text(json.dumps(record, indent=1) + "\n")
 
