@@ -58,8 +58,8 @@ def speed() -> list[str]:
     result = load("speed")
     clips = sorted(result["clips"].items(), key=lambda item: pixels(item[1]["size"]))
     lines = heading("Speed", result) + [
-        f"Model {result['model']}, preset {result['preset']}, QP {result['qp']}, {result['cores']} cores. Frames a second, processor time of a frame (idle cores would code "
-        f"{result['cores']} x 1000 / ms frames a second), and the networks' share of wall-clock time.", ""]
+        f"Model {result['model']}, preset {result['preset']}, QP {result['qp']}, {result['cores']} cores. Frames a second, processor time of a frame (at most, with nothing else to do, "
+        f"{result['cores']} x 1000 / ms frames a second; the machine was busy), and the networks' share of wall-clock time.", ""]
     rows = [[clip, found["size"], backend, *(f"{r['fps']:.1f} / {r['cpu_ms']:.1f} ms / {r['networks']:.0%}" for r in (speeds["encode"], speeds["decode"]))]
             for clip, found in clips for backend, speeds in found["backends"].items()]
     lines += table(["clip", "size", "backend", "encode: fps / processor / networks", "decode: fps / processor / networks"], rows)
