@@ -144,10 +144,11 @@ def test_damage_is_found(model):
         codec.decode(kind, [data, data])
 
 
-def test_a_frame_in_its_stride_asks_for_no_memory(model):
+@pytest.mark.parametrize("kind", [FrameKind(False, False, 1, 4, QP), FrameKind(True, True, 1, 4)], ids="IP")
+def test_a_frame_in_its_stride_asks_for_no_memory(model, kind):
     shape = PictureShape(64, 64, 8)
     device = EmulatedDevice()
-    codec, kind = FrameCodec(DeviceModel(device, model), shape), FrameKind(True, True, 1, 4)
+    codec = FrameCodec(DeviceModel(device, model), shape)
     vectors = np.zeros((shape.rows, shape.columns, 2), np.int16)
     for number in range(3):
         if number == 2:

@@ -38,7 +38,9 @@ class DeviceModel:
     def z_tables(self, qp: int) -> entropy.Tables:
         """Of frames without state."""
         tables = self.model.integers.z_tables(qp)
-        return self._z_tables.setdefault(id(tables), entropy.Tables(self.device, tables))
+        if id(tables) not in self._z_tables:
+            self._z_tables[id(tables)] = entropy.Tables(self.device, tables)
+        return self._z_tables[id(tables)]
 
     def plan(self, slots: bool) -> Plan:
         if slots not in self._plans:
