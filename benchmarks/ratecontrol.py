@@ -1,10 +1,10 @@
 """Rate control: how closely bitrates are held, what a decoder's buffer sees, and two passes beside one.
 
-    python -m benchmarks.ratecontrol CLIPS [--size 352x288] [--seconds 12.2] [--preset fast] [--output benchmarks/results/ratecontrol.json]
+    python -m benchmarks.ratecontrol CLIPS [--size 176x144] [--larger 352x288] [--full NAME] [--seconds 12.2] [--preset fast] [--output benchmarks/results/ratecontrol.json]
 
-CLIPS is a folder of videos. Each is scaled to one size, every third frame kept, and looped; "all" is one pass after the other of all of them, two seconds each,
-with a scene cut between any two. Bitrates are 0.1 bits per pixel. "worst" is the largest share by which any 10 seconds after the first 2 are off the bitrate, "whole" that of
-the whole. CBR has a buffer of one second. Two passes and one are compared on "all", at the size that each came to, interpolated to one: PSNR of the mean error, and mean PSNR of frames (6:1:1).
+CLIPS is a folder of videos. Each is scaled to one size, every third frame kept (10 frames a second), and looped; "all" has two seconds of each, one after another,
+which is also coded at a larger size; and NAME is coded at its own size. Bitrates are 0.1 bits per pixel. "worst" is the largest share by which any 10 seconds after the first 2 are off the bitrate, "whole" that of
+the whole. CBR has a buffer of one second. Two passes and one are compared on "all": PSNR of the mean error, and mean PSNR of frames (6:1:1).
 The record is saved after every run, and one that stands in it is not made again.
 """
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 import json
 import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
@@ -35,11 +35,21 @@ EVERY = 3
 """Of so many frames one is kept: more seconds for the time it takes."""
 
 
-def load(path: Path, size: tuple[int, int]) -> tuple[list[Frame], Fraction]:
-    """Every third frame, scaled, and the rate of those."""
+def sides(size: str) -> tuple[int, int]:
+    width, height = map(int, size.split("x"))
+    return width, height
+
+
+def joined(clips: Iterable[tuple[list[Frame], Fraction]]) -> list[Frame]:
+    """The first seconds of each, one after another."""
+    return [frame for frames, rate in clips for frame in islice(cycle(frames), round(SCENE * rate))]
+
+
+def load(path: Path, size: tuple[int, int] | None) -> tuple[list[Frame], Fraction]:
+    """Every third frame, scaled (None: as it is), and the rate of those."""
     with av.open(str(path)) as container:
         rate = container.streams.video[0].average_rate
-        pictures = [picture.reformat(*size, format="yuv420p", interpolation="BICUBIC") for n, picture in enumerate(container.decode(video=0)) if n % EVERY == 0]
+        pictures = [picture.reformat(*(size or (picture.width, picture.height)), format="yuv420p", interpolation="BICUBIC") for n, picture in enumerate(container.decode(video=0)) if n % EVERY == 0]
     return [Frame(*planes(picture)) for picture in pictures], Fraction(rate).limit_denominator(1001) / EVERY
 
 
@@ -110,17 +120,18 @@ def passes(frames: list[Frame], rate: Fraction, preset: str) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
-    parser.add_argument("--size", default="352x288")
+    parser.add_argument("--size", default="176x144")
+    parser.add_argument("--larger", default="352x288")
+    parser.add_argument("--full", default="night_lights_640x360", help="name of the clip that is coded at its own size")
     parser.add_argument("--seconds", type=float, default=12.2, help="length of each looped clip")
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--output", type=Path, help="the record (JSON)")
     arguments = parser.parse_args()
     record = json.loads(arguments.output.read_text()) if arguments.output and arguments.output.exists() else {}
-    size = tuple(map(int, arguments.size.split("x")))
     conditions = dict(size=arguments.size, seconds=arguments.seconds, preset=arguments.preset, bits_per_pixel=BITS_PER_PIXEL)
     if record.get("conditions") != conditions:
         record = dict(conditions=conditions, runs={})
-    record = environment(f"python -m benchmarks.ratecontrol CLIPS --size {arguments.size} --seconds {arguments.seconds:g} --preset {arguments.preset}") | {
+    record = environment(f"python -m benchmarks.ratecontrol CLIPS --size {arguments.size} --larger {arguments.larger} --full {arguments.full} --seconds {arguments.seconds:g} --preset {arguments.preset}") | {
         "method": " ".join(__doc__.split("\n\n", 2)[2].split()), "conditions": conditions, "runs": record["runs"]}
 
     def run(name: str, work) -> None:
@@ -130,15 +141,18 @@ def main() -> None:
             if arguments.output:
                 arguments.output.write_text(json.dumps(record, indent=1) + "\n")
 
-    clips = {path.stem: load(path, size) for path in sorted(arguments.clips.iterdir())}
-    everything = [frame for frames, rate in clips.values() for frame in islice(cycle(frames), round(SCENE * rate))]
-    rate = Fraction(10)
+    paths, rate = sorted(arguments.clips.iterdir()), Fraction(10)
+    clips = {path.stem: load(path, sides(arguments.size)) for path in paths}
+    everything = joined(clips.values())
     for mode in ("cbr", "vbr"):
         run(f"all {mode}", lambda: held(everything, rate, mode, arguments.preset))
     run("passes", lambda: passes(everything, rate, arguments.preset))
     for name, (frames, own_rate) in clips.items():
         for mode in ("cbr", "vbr"):
             run(f"{name} {mode}", lambda: held(list(islice(cycle(frames), round(arguments.seconds * own_rate))), own_rate, mode, arguments.preset))
+    run(f"all at {arguments.larger} cbr", lambda: held(joined(load(path, sides(arguments.larger)) for path in paths), rate, "cbr", arguments.preset))
+    frames, own_rate = load(next(path for path in paths if path.stem == arguments.full), None)
+    run(f"{arguments.full} at full size cbr", lambda: held(list(islice(cycle(frames), round(arguments.seconds * own_rate))), own_rate, "cbr", arguments.preset))
 
 
 if __name__ == "__main__":

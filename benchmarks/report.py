@@ -13,6 +13,8 @@ from zvc69.bench.plots import write_plots
 from zvc69.bench.tables import markdown
 
 RESULTS = Path(__file__).parent / "results"
+TRACE_STEP = 10
+"""Frames of a buffer's trace that are put together."""
 PAGE = Path(__file__).parents[1] / "docs" / "BENCHMARKS.md"
 
 
@@ -236,7 +238,7 @@ def main() -> None:
     lines = ["# Benchmarks", "", "Made by `python -m benchmarks.report` from the files under `benchmarks/results`. Speeds are ratios within one run; "
              "the machine had two cores and other work."]
     lines += video() + tools() + runs() + presets() + tunes() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
-    lines += speed() + entropy() + kernels()
+    lines += rate_control() + speed() + entropy() + kernels()
     PAGE.write_text("\n".join(lines) + "\n")
 
 

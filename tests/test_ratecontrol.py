@@ -55,7 +55,21 @@ def test_buffer_never_runs_empty(video, structure, size):
 def test_quality_is_capped_where_the_buffer_is_too_small_for_it(video):
     coded = simulate(VIDEOS[video], crf=18, vbv_maxrate=500, vbv_bufsize=500)
     assert min(vbv_trace([frame.bits for frame in coded], 500_000 / 30, 500_000)) >= 0
-    assert all(frame.qp >= 18 - 13 for frame in coded)
+    assert all(frame.qp >= 18 - 13 - 4 for frame in coded)
+
+
+def test_constant_quality_is_coarser_where_much_changes():
+    def mean_base(kind):
+        bases = [frame.qp - frame.offset for frame in simulate([Scene(60, *kind)], crf=30)]
+        assert bases[0] == 30          # of a keyframe's scene nothing is known yet
+        return sum(bases[1:]) / 59
+
+    still, moving, noisy = map(mean_base, (STILL, MOVING, NOISY))
+    assert 26 <= still < 29 < 30.5 < moving < noisy <= 34
+
+
+def test_constant_qp_is_constant():
+    assert {frame.qp - frame.offset for kind in (STILL, NOISY) for frame in simulate([Scene(30, *kind)])} == {32}          # what the simulator takes for the model's medium quality
 
 
 def test_buffer_of_constant_rate_overflows_at_qp_0_alone():

@@ -9,7 +9,8 @@ from ...config import MAX_QP
 from ...errors import StatisticsError
 from ..gop import FramePlan
 from .frame import PlannedFrame
-from .model import HEADER_BITS, LEAST_BITS
+from .model import HEADER_BITS, LEAST_BITS, Complexity
+from .quality import ComplexityOffset
 from .statistics import FrameStatistics, Statistics
 
 KEY_SLOPE, SLOPE = 0.08, 0.125
@@ -27,7 +28,7 @@ class SecondPass:
     """Base QPs for a clip that was coded before and is to have `bits` in all.
 
     The sum of J = D + lambda R over all frames is least under a bound of the bits where all have the same slope; lambda goes with the base QP, so
-    that is the same for all frames, and each has its offset. After every frame it is found anew for those that are left and the bits that are left,
+    that is the same for all frames, and each has its offset and what its complexity adds (`ComplexityOffset`). After every frame it is found anew for those that are left and the bits that are left,
     so that what the statistics err by is made up for.
     """
 
@@ -35,9 +36,11 @@ class SecondPass:
 
     def __init__(self, frames: Sequence[FrameStatistics], bits: float) -> None:
         self._known = {frame.number: frame for frame in frames}
+        offset = ComplexityOffset()
+        self._extra = {frame.number: offset.of(frame.type, Complexity(frame.inter, frame.intra)) for frame in frames}
         self._bits_left, self._frames_left = float(bits), len(frames)
         # Bits that the frames left would take at base QP 0, headers aside, by slope.
-        self._at_zero = {slope: sum(map(_at_zero, (f for f in frames if _slope(f.type) == slope))) for slope in (KEY_SLOPE, SLOPE)}
+        self._at_zero = {slope: sum(self._at_zero_of(f) for f in frames if _slope(f.type) == slope) for slope in (KEY_SLOPE, SLOPE)}
         mean = bits / len(frames)
         self._real = self._foreseen = PRIOR * mean
         self._prior = PRIOR * mean
@@ -61,18 +64,22 @@ class SecondPass:
         if self._base is not None:
             base = min(max(base, self._base - STEP), self._base + STEP)
         self._base = base
-        return base
+        return base + self._extra[frame.number]
 
     def take(self, frame: PlannedFrame, qp: int, bits: int) -> None:
         """Go on by a frame."""
         seen = self._known[frame.number]
-        slope, at_zero = _slope(seen.type), _at_zero(seen)
-        self._at_zero[slope] = max(self._at_zero[slope] - at_zero, 0.0)
+        slope = _slope(seen.type)
+        self._at_zero[slope] = max(self._at_zero[slope] - self._at_zero_of(seen), 0.0)
         self._frames_left -= 1
         self._bits_left -= bits
         # The prior is added anew so that it does not fade: frames that are all but copies say nothing.
         self._real = MEMORY * (self._real - self._prior) + bits + self._prior
-        self._foreseen = MEMORY * (self._foreseen - self._prior) + HEADER_BITS + at_zero * 2 ** (-slope * (qp - frame.offset)) + self._prior
+        self._foreseen = MEMORY * (self._foreseen - self._prior) + HEADER_BITS + _payload_bits(seen, qp - frame.offset) + self._prior
+
+    def _at_zero_of(self, frame: FrameStatistics) -> float:
+        """Bits of a frame at base QP 0."""
+        return _payload_bits(frame, self._extra[frame.number])
 
     def _left_at(self, base: float) -> float:
         """Bits that the frames left will take."""
@@ -97,5 +104,6 @@ def _slope(type: FrameType) -> float:
     return KEY_SLOPE if type == FrameType.I else SLOPE
 
 
-def _at_zero(frame: FrameStatistics) -> float:
-    return max(frame.bits - HEADER_BITS, LEAST_BITS) * 2 ** (_slope(frame.type) * (frame.qp - frame.offset))
+def _payload_bits(frame: FrameStatistics, base: float) -> float:
+    """What a frame takes at a base QP, its header aside."""
+    return max(frame.bits - HEADER_BITS, LEAST_BITS) * 2 ** (_slope(frame.type) * (frame.qp - frame.offset - base))

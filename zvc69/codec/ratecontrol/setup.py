@@ -8,7 +8,7 @@ from ...errors import ConfigError
 from .bitrate import AverageBitrate, Band
 from .controller import RateController
 from .model import RateModel
-from .quality import ConstantQp
+from .quality import ConstantQp, ConstantQuality
 from .second_pass import SecondPass
 from .statistics import STRUCTURE, Statistics
 from .vbv import FULLNESS, VbvBuffer
@@ -33,7 +33,7 @@ def rate_controller(config: EncoderConfig, qp: int, pixels: int, fps: Fraction, 
         bits = 1000 * config.bitrate / float(fps) * len(statistics.frames)
         return RateController(SecondPass(statistics.frames, bits), model, (), vbv, tries)
     if config.bitrate is None:
-        return RateController(ConstantQp(qp if config.crf is None else config.crf), model, (), vbv, tries)
+        return RateController(ConstantQp(qp) if config.crf is None else ConstantQuality(config.crf), model, (), vbv, tries)
     rate = 1000 * config.bitrate / float(fps)
     window = RateWindow(rate, fps, config.rate_tolerance)
     band, reaction = Band(-USED * window.span / 2, USED * window.span / 2), REACTION * config.rate_tolerance * float(fps)
