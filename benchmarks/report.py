@@ -217,6 +217,30 @@ def tunes() -> list[str]:
     return lines + table(["", "BD-rate, MS-SSIM", "BD-rate, PSNR 6:1:1"], [[way, f"{r['ms_ssim']:+.2f} %", f"{r['psnr']:+.2f} %"] for way, r in blocks["mean"].items()])
 
 
+def rate_control() -> list[str]:
+    """What `benchmarks.ratecontrol` measured. Nothing without that file."""
+    if not (RESULTS / "ratecontrol.json").exists():
+        return []
+    result = load("ratecontrol")
+    runs = {name: run for name, run in result["runs"].items() if name != "passes"}
+    lines = heading("Rate control", result) + [result["method"], ""]
+    rows = [[*name.rsplit(" ", 1), f"{run['kbps']:.1f}", str(run["frames"]), f"{run['worst']:+.1%}", f"{run['whole']:+.1%}", f"{run['mean_qp']:.1f}", str(run["reencodes"]),
+             f"{run['vbv']['underflows']} / {run['vbv']['overflows']}, {run['vbv']['lowest']:.0f} %" if "vbv" in run else ""] for name, run in runs.items()]
+    lines += table(["clip", "mode", "kbit/s", "frames", "worst 10 s", "whole", "mean QP", "coded again", "buffer: under- / overflows, lowest"], rows)
+    trace = runs.get("all cbr", {}).get("vbv", {}).get("trace", [])
+    if trace:
+        parts = [trace[n:n + TRACE_STEP] for n in range(0, len(trace), TRACE_STEP)]
+        lines += ["", f"The buffer of \"all\" at a constant rate, in per cent of its size just after a frame was taken out; lowest and highest of each {TRACE_STEP} frames: "
+                  + ", ".join(f"{min(part):.0f}-{max(part):.0f}" for part in parts) + "."]
+    if "passes" in result["runs"]:
+        both = result["runs"]["passes"]
+        rows = [[name, f"{run['kbps']:.2f}", f"{run['psnr_of_mean_error']:.2f}", f"{run['mean_psnr']:.2f}", f"{run['worst_psnr']:.2f}"]
+                for name, run in (("one pass", both["one"]), ("two passes", both["two"]))]
+        lines += ["", f"\"all\" in one pass and in two, {both['target']:.2f} kbit/s asked for:", ""]
+        lines += table(["", "kbit/s", "PSNR of the mean error, dB", "mean PSNR, dB", "worst frame, dB"], rows)
+    return lines
+
+
 def entropy() -> list[str]:
     result = load("entropy")
     levels = sorted({k.split(" ", 1)[1] for c in result["cases"].values() for k in c["times_faster"]}, key=["scalar", "avx2", "avx512"].index)
