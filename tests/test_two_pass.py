@@ -19,7 +19,7 @@ from .inter_samples import HEIGHT, MODEL, WIDTH, picture
 from .rate_simulator import MOVING, Scene, simulate
 from .test_ratecontrol import STRUCTURES, VIDEOS, vbv_trace
 
-OPTIONS = dict(model=MODEL, preset="fast", threads=1, bitrate=120, gop=12)
+OPTIONS = dict(model=MODEL, preset="fast", b_frames=0, threads=1, bitrate=120, gop=12)
 FRAMES = 30
 
 
