@@ -27,6 +27,7 @@ class Phase:
     through_time: bool = False   # gradients reach the frames that a frame refers to
     rate: float = 4e-4           # Adam's step at the top of the schedule
     bits: Rate = "noise"         # how bits are counted: see Network.forward
+    intra_bits: Rate | None = None    # the same in steps of intra crops, if another
     rd: bool = False             # the encoder's own rounding and skip rule
     half: bool = True            # bf16
     exact: bool = False          # sigma network in float32, so that it is the integer network
@@ -39,7 +40,8 @@ PHASES = {p.name: p for p in (
     Phase("U1", batch=8, frames=4, rate=3e-4),
     Phase("U2", crop=224, batch=4, frames=5, rate=3e-4, intra_every=4, through_time=True),
     Phase("U3", crop=224, batch=4, frames=5, rate=3e-4, between=0.35, intra_every=4, through_time=True),
-    Phase("U3R", crop=192, batch=4, frames=4, rollout=9, rate=3e-4, between=0.25, intra_every=4, through_time=True),
+    Phase("U3R", crop=192, batch=4, frames=4, rollout=9, rate=3e-4, between=0.25, intra_every=3, through_time=True,
+          rd=True, skip_below=SKIP_BELOW, intra_bits="mixed"),
     Phase("U3L", crop=224, batch=2, frames=13, rate=1.5e-4, between=0.35, intra_every=8, through_time=True, checkpointed=True),
     Phase("U4", rate=1.2e-4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
     # no gradients through time here: with "mixed" bits their norm rose a hundredfold within half an hour, and BD-rate got worse
@@ -80,7 +82,7 @@ class Steps:
 
     def _intra(self, network: Network, n: int) -> tuple[torch.Tensor, int]:
         batch, qp = self._crops.batch(n).contiguous(memory_format=torch.channels_last), self._qp(n)
-        out = network(batch, qp, **self._how)
+        out = network(batch, qp, **self._how | dict(rate=self._phase.intra_bits or self._phase.bits))
         j, bpp, luma, _ = lagrangian(out, batch, qp)
         j.mean().backward()
         return torch.stack([j.mean(), bpp.mean(), luma.mean()]).detach(), n
