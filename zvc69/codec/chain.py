@@ -99,7 +99,8 @@ class Chain:
             with self._profiler.stage("compensate"):
                 prediction, integrity = self._predict(frame, parsed)
         with self._profiler.stage("networks"):
-            packed = self._backend.decode(symbols.z, symbols.r, symbols.qp, None if prediction is None else prediction.slots, parsed.copy)
+            packed = self._backend.decode(symbols.z, symbols.r, symbols.qp, None if prediction is None else prediction.slots, parsed.copy,
+                                          empty=self._pool.empty)
         with self._profiler.stage("unpack"):
             planes = unpack(packed, header.width, header.height, header.bit_depth, out=self._planes())
             if prediction is not None:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.pool import Empty
 from ..errors import BackendError
 from .store import Model
 from .tiled import Part, TiledFrames
@@ -104,13 +105,13 @@ class Backend:
             return self._runner.run("refine_intra", inputs)[0]
         return self._runner.run("refine_inter", inputs | _batch(context=analysis.context))[0]
 
-    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None, copy: Copy = None) -> Array:
-        """All of a frame's reconstruction: packed picture (96, h, w) of z (48, h/4, w/4) and r (96, h, w)."""
+    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None, copy: Copy = None, *, empty: Empty = np.empty) -> Array:
+        """All of a frame's reconstruction: packed picture (96, h, w) of z (48, h/4, w/4) and r (96, h, w); `empty` makes arrays that are not the runtime's."""
         inputs = _batch(z=z, r=r) | _qp(qp)
         if slots is None:
             return self._runner.run("decode_intra", inputs)[0]
         if (rectangles := self._rectangles(copy, encode=False)) is not None:
-            return self._tiled.decode(z, r, _qp(qp)["qp"], slots.a, slots.b, slots.base, rectangles)
+            return self._tiled.decode(z, r, _qp(qp)["qp"], slots.a, slots.b, slots.base, rectangles, empty)
         return self._runner.run("decode_inter", inputs | slots.inputs())[0]
 
     def synthesise(self, analysis: Analysis, mean_2: Array, r: Array, qp: int) -> Array:

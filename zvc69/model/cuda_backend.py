@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.pool import Empty
 from ..core.quantise import step_of
 from ..cuda.device import Buffer, CupyDevice, Device
 from ..cuda.network import Networks, Plan, StageLayers
@@ -72,7 +73,7 @@ class CudaBackend(Backend):
             size.run("synthesise", qp)
             return size.get("levels")
 
-    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None, copy: Copy = None) -> Array:
+    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None, copy: Copy = None, *, empty: Empty = np.empty) -> Array:
         with self._lock:
             size = self._size(r, slots)
             size.upload("z", _positions_first(z).astype(np.int16))

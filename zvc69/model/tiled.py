@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.pool import Empty
 from .onnx_wire import OnnxGraph
 from .reach import Reach
 from .store import Model
@@ -126,9 +127,9 @@ class TiledFrames:
 
     # ---- decoding -----------------------------------------------------------------------------------------------
 
-    def decode(self, z: Array, r: Array, qp: Array, a: Array, b: Array, base: Array, parts: list[Rectangle]) -> Array:
-        """The packed picture (96, h, w) in the parts."""
-        room, out = _room(r), np.empty_like(r)
+    def decode(self, z: Array, r: Array, qp: Array, a: Array, b: Array, base: Array, parts: list[Rectangle], empty: Empty = np.empty) -> Array:
+        """The packed picture (96, h, w) in the parts; `empty` makes it."""
+        room, out = _room(r), empty(r.shape, np.float32)
         features = self._on("hyper_synthesis", z=z) if parts else None
         for block in parts:
             part = self._part(block, self._decoding_tiles(block.scaled(BLOCK), room), a, b)
