@@ -104,7 +104,7 @@ def test_threads_never_share_a_block():
         thread.start()
     for thread in threads:
         thread.join()
-    assert not failures and pool.allocated <= 8
+    assert not failures and pool.allocated <= 2 * 8      # a thread still holds one when it asks for the next
 
 
 def most_memory_asked_for(steps) -> int:
