@@ -12,7 +12,7 @@ from train.rate import gaussian_bits, lagrangian  # noqa: E402
 from train.sigma import magnitude_code  # noqa: E402
 from train.warp import warp_packed, warp_planes  # noqa: E402
 
-pytestmark = pytest.mark.skipif(kernels.library() is None, reason="no C++ compiler")
+pytestmark = pytest.mark.skipif(kernels.compiled() is None, reason="no C++ compiler")
 HALF = 2.0 ** -8      # relative rounding of bf16
 
 

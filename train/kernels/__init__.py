@@ -10,19 +10,19 @@ import ctypes
 
 import torch
 
-from .build import library
+from .build import compiled
 
 LANES = 16
 
 
 def usable(x: torch.Tensor, *channels: int) -> bool:
     """Whether the compiled functions can be used for `x` and layers of so many channels."""
-    return x.device.type == "cpu" and all(c % LANES == 0 for c in channels) and library() is not None
+    return x.device.type == "cpu" and all(c % LANES == 0 for c in channels) and compiled() is not None
 
 
 def call(name: str, *arguments) -> None:
     """Call a function of the library: tensors (contiguous) by address, the rest as they are."""
-    function = getattr(library(), name)
+    function = getattr(compiled(), name)
     function.restype = None
     function(*(ctypes.c_void_p(a.data_ptr()) if isinstance(a, torch.Tensor) else ctypes.c_float(a) if isinstance(a, float) else ctypes.c_int64(a)
                for a in arguments))

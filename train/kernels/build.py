@@ -16,7 +16,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "zvc69"
 
 
 @lru_cache(1)
-def library() -> ctypes.CDLL | None:
+def compiled() -> ctypes.CDLL | None:
     """The compiled functions; None where there is no C++ compiler, or with ZVC69_TRAIN_KERNELS=0: PyTorch's own operators do then."""
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     if compiler is None or os.environ.get("ZVC69_TRAIN_KERNELS") == "0":
