@@ -17,7 +17,7 @@ from .layers import step_size
 from .network import Network, Output
 from .rate import lagrangian
 from .structure import Coding
-from .warp import fetch_state, warp_packed
+from .warp import best_modes, fetch_state, warp_packed
 
 I_WEIGHT = 0.5               # I frames cost most of the bits of a short chain; P frames are what is learned here
 COPY_SHARE = 0.6             # of the crops have copy blocks
@@ -110,8 +110,10 @@ def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding
     still = torch.zeros(picture.shape[0], 2, *picture.shape[2:])
 
     def compensated(t: int) -> tuple[torch.Tensor, torch.Tensor]:
-        field = still if unwarped else fields(picture, done[t], qp)
-        return (done[t] if unwarped else warp_packed(done[t], field)), field
+        if unwarped:
+            return done[t], still
+        field = fields(picture, done[t], qp)
+        return warp_packed(done[t], field, best_modes(picture, done[t], field)), field
 
     slot_a, field = compensated(coding.a)
     slot_b = slot_a if coding.b is None else compensated(coding.b)[0]

@@ -86,11 +86,14 @@ def test_magnitude_codes_are_exact(monkeypatch):
     assert close(fused[1][0], reference[1][0], HALF)
 
 
-def test_warp_and_its_gradient():
+@pytest.mark.parametrize("mode", range(4))
+def test_warp_and_its_gradient(mode):
     picture = torch.rand(2, 96, 6, 5) * 255
     field = torch.randint(-150, 150, (2, 2, 6, 5)).float()
-    fused = gradients(lambda p: warp_packed(p, field), [picture], (), half=False)
-    reference = gradients(lambda p: warp_planes(p, field), [picture], (), half=False)
+    field[..., 2:4] = field[..., 1:2]
+    modes = torch.full((2,), mode, dtype=torch.uint8)
+    fused = gradients(lambda p: warp_packed(p, field, modes), [picture], (), half=False)
+    reference = gradients(lambda p: warp_planes(p, field, mode), [picture], (), half=False)
     assert torch.allclose(fused[0], reference[0], atol=1e-3)
     assert close(fused[1][0], reference[1][0], 1e-5)
 

@@ -223,25 +223,25 @@ class GaussianBits(torch.autograd.Function):
 
 
 class Warp(torch.autograd.Function):
-    """warp.warp_packed: picture (N, 96, h, w) float32, field (N, 2, h, w) quarter luma samples; gradient to the picture."""
+    """warp.warp_packed: picture (N, 96, h, w) float32, field (N, 2, h, w) quarter luma samples, modes (N,) uint8; gradient to the picture."""
 
     @staticmethod
-    def forward(ctx, reference, field):
+    def forward(ctx, reference, field, modes):
         n, c, h, w = reference.shape
-        flat, vectors = rows(reference.float()), rows(field.float())
-        out = torch.empty_like(flat)
-        call("warp", flat, vectors, out, n, h, w)
-        ctx.save_for_backward(vectors)
+        flat, vectors, modes = rows(reference.float()), rows(field.float()), modes.contiguous()
+        out = torch.zeros_like(flat)
+        call("warp", flat, vectors, out, modes, n, h, w)
+        ctx.save_for_backward(vectors, modes)
         return picture(out, reference)
 
     @staticmethod
     def backward(ctx, gout):
-        vectors, = ctx.saved_tensors
+        vectors, modes = ctx.saved_tensors
         n, _, h, w = gout.shape
         flat = rows(gout.float())
         greference = torch.zeros_like(flat)
-        call("warp_back", greference, vectors, flat, n, h, w)
-        return greference.view(n, h, w, -1).permute(0, 3, 1, 2), None
+        call("warp_back", greference, vectors, flat, modes, n, h, w)
+        return greference.view(n, h, w, -1).permute(0, 3, 1, 2), None, None
 
 
 def _channels_last(x: torch.Tensor) -> bool:
