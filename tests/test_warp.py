@@ -27,22 +27,24 @@ def equal(got, want):
 def test_a_zero_field_copies_the_reference(width, height, kernel, depth):
     picture = planes(np.random.default_rng(0), width, height, depth)
     equal(warp.compensate(*picture, blank(width, height), depth, kernel), picture)
-    equal(warp.warp_flow(*picture, np.zeros((height, width, 2), np.int16), depth, kernel), picture)
+    equal(warp.compensate(*picture, blank(width, height), depth, kernel, overlap=True), picture)
+    if kernel in warp.FLOW_KERNELS:
+        equal(warp.warp_flow(*picture, np.zeros((height, width, 2), np.int16), depth, kernel), picture)
 
 
 @pytest.mark.parametrize("level", cpu.available())
 @settings(deadline=None, max_examples=40)
 @given(width=st.integers(1, 130), height=st.integers(1, 70), depth=st.sampled_from(pack.DEPTHS),
-       kernel=st.sampled_from(warp.KERNELS), largest=st.sampled_from([3, 40, 2047]), threads=st.integers(0, 3),
+       kernel=st.sampled_from(warp.KERNELS), overlap=st.booleans(), largest=st.sampled_from([3, 40, 2047]), threads=st.integers(0, 3),
        seed=st.integers(0, 1000))
-def test_every_level_is_the_reference_at_all_sizes(level, width, height, depth, kernel, largest, threads, seed):
+def test_every_level_is_the_reference_at_all_sizes(level, width, height, depth, kernel, overlap, largest, threads, seed):
     rng = np.random.default_rng(seed)
     picture = planes(rng, width, height, depth)
     field = rng.integers(-largest, largest + 1, blank(width, height).shape).astype(np.int16)
     field[rng.random(field.shape[:2]) < 0.5] = field[0, 0]
     with cpu.force(level):
-        equal(warp.compensate(*picture, field, depth, kernel, threads=threads),
-              reference.compensate(*picture, field, depth, kernel))
+        equal(warp.compensate(*picture, field, depth, kernel, overlap=overlap, threads=threads),
+              reference.compensate(*picture, field, depth, kernel, overlap))
 
 
 def test_vectors_beyond_the_picture_repeat_its_edge():
@@ -70,11 +72,49 @@ def test_a_flow_that_repeats_a_field_gives_the_same():
     equal(warp.compensate(*picture, field, 8), warp.warp_flow(*picture, flow, 8))
 
 
-@pytest.mark.parametrize("kernel", warp.KERNELS)
-def test_taps_sum_to_64_and_mirror(kernel):
-    taps = reference.TAPS[kernel]
-    assert (taps.sum(axis=1) == 64).all() and (abs(taps).sum(axis=1) <= 80).all()
+@pytest.mark.parametrize("taps, most", [*((reference.TAPS[kernel], 80) for kernel in warp.FLOW_KERNELS), (reference.SHARP, 112)])
+def test_taps_sum_to_64_and_mirror(taps, most):
+    assert (taps.sum(axis=1) == 64).all() and (abs(taps).sum(axis=1) <= most).all()
     np.testing.assert_array_equal(taps[1:], taps[:0:-1, ::-1])
+
+
+@pytest.mark.parametrize("depth", pack.DEPTHS)
+def test_sums_along_rows_fit_int16(depth):
+    for taps in (reference.TAPS["bicubic"], reference.SHARP):
+        for part in (taps.clip(0), taps.clip(None, 0)):
+            sums = part.sum(axis=1) * ((1 << depth) - 1) + (1 << depth - 8 >> 1) >> depth - 8
+            assert -(1 << 15) <= sums.min() and sums.max() < 1 << 15
+
+
+def test_sharp_is_chroma_as_bicubic():
+    rng = np.random.default_rng(7)
+    picture = planes(rng, 64, 40, 8)
+    field = rng.integers(-30, 31, (8, 8, 2)).astype(np.int16)
+    sharp, bicubic = (warp.compensate(*picture, field, 8, kernel) for kernel in ("sharp", "bicubic"))
+    equal(sharp[1:], bicubic[1:])
+    assert (sharp[0] != bicubic[0]).any()
+
+
+def test_overlap_mixes_what_the_neighbours_vector_predicts():
+    """Two halves, the right one 16 samples further: 6/16 and 2/16 of a step of 16 towards the edge, 4/16 of 8 in chroma."""
+    y = np.tile(np.arange(96, dtype=np.uint8), (64, 1))
+    u = np.tile(np.arange(48, dtype=np.uint8), (32, 1))
+    field = blank(96, 64)
+    field[:, 6:, 0] = 64
+    got = warp.compensate(y, u, u, field, 8, overlap=True)
+    assert got[0][20, 44:52].tolist() == [44, 45, 46 + 2, 47 + 6, 48 + 16 - 6, 49 + 16 - 2, 50 + 16, 51 + 16]
+    assert got[1][20, 22:26].tolist() == [22, 23 + 2, 24 + 8 - 2, 25 + 8]
+    turned = warp.compensate(*(np.ascontiguousarray(plane.T) for plane in (y, u, u)), np.ascontiguousarray(field.transpose(1, 0, 2)[..., ::-1]), 8,
+                             overlap=True)
+    equal([plane.T for plane in turned], got)
+
+
+def test_blocks_beyond_the_picture_are_nobodys_neighbours():
+    picture = planes(np.random.default_rng(8), 48, 40, 8)
+    field = blank(48, 40)
+    alone = warp.compensate(*picture, field, 8, overlap=True)
+    field[5:], field[:, 6:] = 9, -9
+    equal(warp.compensate(*picture, field, 8, overlap=True), alone)
 
 
 def test_strided_and_read_only_references():
@@ -109,7 +149,7 @@ def test_rejects_what_does_not_fit():
                   (y, u, v, field, 8, "cubic"), (y[0], u, v, field, 8)):
         with pytest.raises(ValueError):
             warp.compensate(*wrong)
-    for wrong in ((y, u, v, field, 8), (y, u, v, np.zeros((31, 33), np.int16), 8)):
+    for wrong in ((y, u, v, field, 8), (y, u, v, np.zeros((31, 33), np.int16), 8), (y, u, v, np.zeros((31, 33, 2), np.int16), 8, "sharp")):
         with pytest.raises(ValueError):
             warp.warp_flow(*wrong)
     with pytest.raises(ValueError):

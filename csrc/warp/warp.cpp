@@ -3,6 +3,7 @@
 namespace zvc {
 
 const Taps kBicubic = ZVC_BICUBIC_TAPS, kBilinear = ZVC_BILINEAR_TAPS;
+const LongTaps kSharp = ZVC_SHARP_TAPS;
 
 const WarpKernels& warp_kernels(Isa isa) noexcept {
 #if defined(__x86_64__)

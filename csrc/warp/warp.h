@@ -4,7 +4,8 @@
 //     t = (sum of 4 taps * reference + (1 << s >> 1)) >> s          s = depth - 8
 //     p = clamp((sum of 4 taps * t + (1 << (11 - s))) >> (12 - s), 0, 2^depth - 1)
 // Taps have sum 64 and magnitudes of sum <= 80 (72 positive, 8 negative), so that t is in -2048..18432 and
-// fits int16, and the second sum is below 2^21.
+// fits int16, and the second sum is below 2^21. Luma may take 8 taps each way ("sharp": 88 positive, 24 negative):
+// t is in -6144..22528, the second sum below 2^22.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,7 @@
 namespace zvc {
 
 extern const Taps kBicubic, kBilinear;
+extern const LongTaps kSharp;
 
 // Rows that a block kernel predicts at once at most.
 constexpr int kWarpRows = 64;
@@ -43,6 +45,17 @@ struct WarpKernels {
                    int w, int h, const std::int8_t* tx, const std::int8_t* ty) noexcept;
     void (*block16)(const std::uint16_t* source, std::ptrdiff_t stride, std::uint16_t* out, std::ptrdiff_t out_stride,
                     int w, int h, const std::int8_t* tx, const std::int8_t* ty, int depth) noexcept;
+    // The same with 8 taps each way: rows -3 .. h + 4, from column -3.
+    void (*long8)(const std::uint8_t* source, std::ptrdiff_t stride, std::uint8_t* out, std::ptrdiff_t out_stride,
+                  int w, int h, const std::int8_t* tx, const std::int8_t* ty) noexcept;
+    void (*long16)(const std::uint16_t* source, std::ptrdiff_t stride, std::uint16_t* out, std::ptrdiff_t out_stride,
+                   int w, int h, const std::int8_t* tx, const std::int8_t* ty, int depth) noexcept;
+    // Mixes n samples with a neighbour's prediction of this weight (arithmetic.h, mixed).
+    void (*mix_row8)(std::uint8_t* out, const std::uint8_t* predicted, int n, int weight) noexcept;
+    void (*mix_row16)(std::uint16_t* out, const std::uint16_t* predicted, int n, int weight) noexcept;
+    // Mixes two columns of h samples with the first two of a prediction whose rows have 4 samples; strides in samples.
+    void (*mix_pair8)(std::uint8_t* out, std::ptrdiff_t stride, const std::uint8_t* predicted, int h, int first, int second) noexcept;
+    void (*mix_pair16)(std::uint16_t* out, std::ptrdiff_t stride, const std::uint16_t* predicted, int h, int first, int second) noexcept;
     void (*flow8)(const FlowRow& row) noexcept;
     void (*flow16)(const FlowRow& row) noexcept;
 };
@@ -62,6 +75,8 @@ struct WarpJob {
     int width[3], height[3];
     int depth;  // 8: uint8 samples, 10 and 12: uint16
     const Taps* taps;
+    const LongTaps* luma;  // in place of `taps`, or null; not for flows
+    bool overlap;          // blocks overlap their neighbours; not for flows
 };
 
 // vectors: one (dx, dy) per 8x8 luma block, `columns` of them a row; at least one for every block of the picture.

@@ -1,4 +1,5 @@
 #include "warp/warp_avx2_flow.h"
+#include "warp/warp_mix.h"
 #include "warp/warp_simd.h"
 
 namespace zvc {
@@ -34,18 +35,10 @@ struct Avx2 {
     }
 };
 
-void block8_avx2(const std::uint8_t* source, std::ptrdiff_t stride, std::uint8_t* out, std::ptrdiff_t out_stride,
-                 int w, int h, const std::int8_t* tx, const std::int8_t* ty) noexcept {
-    block_simd<Avx2>(source, stride, out, out_stride, w, h, tx, ty, 8);
-}
-
-void block16_avx2(const std::uint16_t* source, std::ptrdiff_t stride, std::uint16_t* out, std::ptrdiff_t out_stride,
-                  int w, int h, const std::int8_t* tx, const std::int8_t* ty, int depth) noexcept {
-    block_simd<Avx2>(source, stride, out, out_stride, w, h, tx, ty, depth);
-}
-
 }  // namespace
 
-const WarpKernels kWarpAvx2 = {block8_avx2, block16_avx2, flow_avx2<std::uint8_t>, flow_avx2<std::uint16_t>};
+const WarpKernels kWarpAvx2 = {block8_simd<Avx2, 2>, block16_simd<Avx2, 2>, block8_simd<Avx2, 4>, block16_simd<Avx2, 4>,
+                               mix_row<std::uint8_t>, mix_row<std::uint16_t>, mix_pair<std::uint8_t>, mix_pair<std::uint16_t>,
+                               flow_avx2<std::uint8_t>, flow_avx2<std::uint16_t>};
 
 }  // namespace zvc

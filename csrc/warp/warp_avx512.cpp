@@ -4,6 +4,7 @@
 #endif
 
 #include "warp/warp_avx2_flow.h"
+#include "warp/warp_mix.h"
 #include "warp/warp_simd.h"
 
 namespace zvc {
@@ -44,20 +45,11 @@ struct Avx512 {
     }
 };
 
-void block8_avx512(const std::uint8_t* source, std::ptrdiff_t stride, std::uint8_t* out, std::ptrdiff_t out_stride,
-                   int w, int h, const std::int8_t* tx, const std::int8_t* ty) noexcept {
-    block_simd<Avx512>(source, stride, out, out_stride, w, h, tx, ty, 8);
-}
-
-void block16_avx512(const std::uint16_t* source, std::ptrdiff_t stride, std::uint16_t* out,
-                    std::ptrdiff_t out_stride, int w, int h, const std::int8_t* tx, const std::int8_t* ty,
-                    int depth) noexcept {
-    block_simd<Avx512>(source, stride, out, out_stride, w, h, tx, ty, depth);
-}
-
 }  // namespace
 
 // A flow is bound by its loads, sample by sample: wider registers than AVX2's gain nothing.
-const WarpKernels kWarpAvx512 = {block8_avx512, block16_avx512, flow_avx2<std::uint8_t>, flow_avx2<std::uint16_t>};
+const WarpKernels kWarpAvx512 = {block8_simd<Avx512, 2>, block16_simd<Avx512, 2>, block8_simd<Avx512, 4>, block16_simd<Avx512, 4>,
+                               mix_row<std::uint8_t>, mix_row<std::uint16_t>, mix_pair<std::uint8_t>, mix_pair<std::uint16_t>,
+                               flow_avx2<std::uint8_t>, flow_avx2<std::uint16_t>};
 
 }  // namespace zvc

@@ -12,8 +12,11 @@ cdef extern from "common/isa.h" namespace "zvc" nogil:
 cdef extern from "warp/warp.h" namespace "zvc" nogil:
     cdef struct Taps:
         pass
+    cdef struct LongTaps:
+        pass
     const Taps kBicubic
     const Taps kBilinear
+    const LongTaps kSharp
     cdef struct WarpJob:
         const uint8_t* reference[3]
         ptrdiff_t stride[3]
@@ -23,17 +26,21 @@ cdef extern from "warp/warp.h" namespace "zvc" nogil:
         int height[3]
         int depth
         const Taps* taps
+        const LongTaps* luma
+        bint overlap
     void warp_blocks(Isa isa, const WarpJob& job, const int16_t* vectors, int columns, unsigned threads) except +
     void warp_flow(Isa isa, const WarpJob& job, const int16_t* vectors, unsigned threads) except +
 
 
-def warp(int level, references, outs, int depth, bint bilinear, const int16_t[:, :, ::1] vectors, bint dense,
-         unsigned threads):
+def warp(int level, references, outs, int depth, bint bilinear, bint sharp, bint overlap, const int16_t[:, :, ::1] vectors,
+         bint dense, unsigned threads):
     cdef Py_buffer views[6]
     cdef WarpJob job
     cdef int held = 0, p, columns = vectors.shape[1]
     job.depth = depth
     job.taps = &kBilinear if bilinear else &kBicubic
+    job.luma = &kSharp if sharp else NULL
+    job.overlap = overlap
     try:
         for p in range(3):
             PyObject_GetBuffer(references[p], &views[held], PyBUF_STRIDES)

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from . import _warp, cpu
 from .pack import DEPTHS, blocks
 
-KERNELS = ("bicubic", "bilinear")
+KERNELS = ("bicubic", "bilinear", "sharp")
+FLOW_KERNELS = KERNELS[:2]
+"""Those of `warp_flow`."""
 LARGEST_VECTOR = 2047
 """Of a block's vector component, in quarter luma pixels."""
 
@@ -17,14 +19,16 @@ Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def compensate(y: np.ndarray, u: np.ndarray, v: np.ndarray, field: NDArray[np.int16], depth: int,
-               kernel: str = "bicubic", *, threads: int = 1, out: Planes | None = None) -> Planes:
+               kernel: str = "bicubic", *, overlap: bool = False, threads: int = 1, out: Planes | None = None) -> Planes:
     """Prediction (y, u, v) from the reference picture `y`, `u`, `v`, by one vector per 8x8 luma block.
 
     `y` is (height, width), `u` and `v` are (ceil(height / 2), ceil(width / 2)); uint8 at `depth` 8, uint16 at 10 and
     12. `field` is (h, w, 2) int16: dx, dy in quarter luma pixels of each block of the padded picture, at most 2047 in
     magnitude. Sample (x, y) comes from the reference at (x + dx / 4, y + dy / 4), edges repeated; a chroma block of
-    4x4 samples takes its luma block's vector at eighths. `kernel` is "bicubic" (4 taps) or "bilinear"; a zero field
-    copies the reference. `threads` 0 means all cores. `out`, three writable planes, is filled and returned if given;
+    4x4 samples takes its luma block's vector at eighths. `kernel` is "bicubic" (4 taps), "bilinear", or "sharp" (8 taps for
+    luma, those of H.265; chroma as "bicubic"); a zero field copies the reference. With `overlap`, samples next to a block whose
+    vector is another are mixed with what that one predicts: of luma the two nearest, with 6/16 and 2/16, of chroma the nearest,
+    with 4/16; first at the left and right, then above and below. `threads` 0 means all cores. `out`, three writable planes, is filled and returned if given;
     it must not overlap the reference.
 
     Raises ValueError for another depth, shape, dtype, kernel, or vectors beyond the limit.
@@ -43,7 +47,9 @@ def compensate(y: np.ndarray, u: np.ndarray, v: np.ndarray, field: NDArray[np.in
         raise ValueError(f"field must be int16 of shape {shape}, not {field.dtype} of shape {field.shape}")
     if field.min() < -LARGEST_VECTOR or field.max() > LARGEST_VECTOR:
         raise ValueError(f"field holds vectors beyond {LARGEST_VECTOR} quarter pixels")
-    return _warped(reference, field, depth, kernel, False, threads, out)
+    if kernel not in KERNELS:
+        raise ValueError(f"kernel {kernel!r} is not one of {KERNELS}")
+    return _warped(reference, field, depth, kernel, overlap, False, threads, out)
 
 
 def warp_flow(y: np.ndarray, u: np.ndarray, v: np.ndarray, flow: NDArray[np.int16], depth: int,
@@ -51,19 +57,19 @@ def warp_flow(y: np.ndarray, u: np.ndarray, v: np.ndarray, flow: NDArray[np.int1
     """As `compensate`, by one vector per luma sample: `flow` is (height, width, 2) int16, any values.
 
     Chroma sample (i, j) takes the vector of luma sample (2 i, 2 j). A flow that repeats a block field's vectors
-    gives what `compensate` gives.
+    gives what `compensate` gives without overlap. `kernel` is "bicubic" or "bilinear".
     """
     reference = _reference(y, u, v, depth)
     shape = (*y.shape, 2)
     if flow.dtype != np.int16 or flow.shape != shape:
         raise ValueError(f"flow must be int16 of shape {shape}, not {flow.dtype} of shape {flow.shape}")
-    return _warped(reference, flow, depth, kernel, True, threads, out)
+    if kernel not in FLOW_KERNELS:
+        raise ValueError(f"kernel {kernel!r} of a flow is not one of {FLOW_KERNELS}")
+    return _warped(reference, flow, depth, kernel, False, True, threads, out)
 
 
-def _warped(reference: Planes, vectors: NDArray[np.int16], depth: int, kernel: str, dense: bool, threads: int,
+def _warped(reference: Planes, vectors: NDArray[np.int16], depth: int, kernel: str, overlap: bool, dense: bool, threads: int,
             out: Planes | None) -> Planes:
-    if kernel not in KERNELS:
-        raise ValueError(f"kernel {kernel!r} is not one of {KERNELS}")
     if threads < 0:
         raise ValueError(f"{threads} threads")
     if out is None:
@@ -73,8 +79,8 @@ def _warped(reference: Planes, vectors: NDArray[np.int16], depth: int, kernel: s
         if (plane.shape != like.shape or plane.dtype != like.dtype or not plane.flags.writeable
                 or plane.strides[1] != plane.itemsize or np.may_share_memory(plane, like)):
             raise ValueError(f"out must be writable {like.dtype} planes beside the reference, of its shapes")
-    _warp.warp(cpu.level(), reference, out, depth, kernel == "bilinear", np.ascontiguousarray(vectors), dense,
-               threads or os.cpu_count() or 1)
+    _warp.warp(cpu.level(), reference, out, depth, kernel == "bilinear", kernel == "sharp", overlap,
+               np.ascontiguousarray(vectors), dense, threads or os.cpu_count() or 1)
     return out
 
 
