@@ -190,6 +190,8 @@ def warp_speed(width: int = 1920, height: int = 1080) -> dict:
     cases: dict[str, Callable[[int], object]] = {}
     for kernel in warp.KERNELS:
         cases[f"blocks {kernel}"] = lambda t, k=kernel: warp.compensate(*picture, field, DEPTH, k, threads=t, out=outs)
+        cases[f"blocks {kernel} overlap"] = lambda t, k=kernel: warp.compensate(*picture, field, DEPTH, k, overlap=True, threads=t, out=outs)
+    for kernel in warp.FLOW_KERNELS:
         cases[f"flow {kernel}"] = lambda t, k=kernel: warp.warp_flow(*picture, flow, DEPTH, k, threads=t, out=outs)
     cases |= remap_cases(picture, flow)
     samples: dict[tuple[str, int], list[float]] = {}
