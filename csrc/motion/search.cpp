@@ -4,11 +4,12 @@
 
 #include "motion/rate.h"
 #include "motion/sad.h"
+#include "motion/satd.h"
 
 namespace zvc {
 namespace {
 
-// Costs J = 256 SAD + lambda * bits, lambda and bits in 1/16: below 256 * 261120 + 2^12 * 16 * 2^9 < 2^32.
+// Costs J = 256 SAD (or SATD, which is bounded alike) + lambda * bits, lambda and bits in 1/16: below 256 * 261120 + 2^12 * 16 * 2^9 < 2^32.
 using Cost = std::uint32_t;
 constexpr Cost kNoCost = 0xFFFFFFFF;
 
@@ -206,7 +207,7 @@ private:
 class MotionSearch {
 public:
     MotionSearch(Isa isa, const SearchJob& job)
-        : job_(job), effort_(kEfforts[job.effort]), sads_(sad_kernels(isa)), current_(job.current, 0),
+        : job_(job), effort_(kEfforts[job.effort]), sads_(sad_kernels(isa)), satds_(satd_kernels(isa)), current_(job.current, 0),
           reference_(job.reference, isa), coarse_(sads_, current_, reference_.whole(), job),
           middle_(sads_, current_, reference_.whole(), job, coarse_),
           h_(current_.height() / 8), w_(current_.width() / 8), grid_(h_, w_) {}
@@ -230,18 +231,16 @@ private:
 
     Cost rate(std::uint32_t bits) const { return static_cast<Cost>(job_.lambda) * bits; }
 
-    // A block's search: starts from vectors that others found, then moves.
+    // A block's search: starts from vectors that others found, moves by whole pixels, then, measuring transformed differences, by less.
     class Block {
     public:
         Block(MotionSearch& all, int i, int j, int level)
-            : all_(all), i_(i), j_(j), level_(level), size_(32 >> level),
+            : all_(all), i_(i), j_(j), level_(level), size_(32 >> level), measure_(all.sads_.sad[level]),
               rate_(all.grid_, all.job_.previous, all.w_, i, j, level) {
-            for (int n = 0; n < rate_.candidates().count; ++n) consider(rate_.candidates().vector[n]);
-            consider(rate_.predicted());
+            consider_cheap();
             const int half = kBlocksOf[level] / 2, centre = (i + half) * all.w_ + j + half;
             if (all.job_.candidates) consider(all.job_.candidates[centre]);
             if (!all.found_.empty()) consider_found(centre);
-            consider({});  // always within reach: every block has a vector
         }
 
         const Found& best() const { return best_; }
@@ -253,9 +252,8 @@ private:
                 return false;
             const Cost bits = all_.rate(rate_.bits(v));
             if (bits >= best_.cost) return false;
-            const Cost cost = bits + 256 * all_.sads_.sad[level_](all_.current_.at(8 * j_, 8 * i_), all_.current_.stride(),
-                                                                  all_.reference_.at(8 * j_, 8 * i_, size_, v),
-                                                                  all_.reference_.stride());
+            const Cost cost = bits + 256 * measure_(all_.current_.at(8 * j_, 8 * i_), all_.current_.stride(), all_.reference_.at(8 * j_, 8 * i_, size_, v),
+                                                    all_.reference_.stride());
             if (cost >= best_.cost) return false;
             best_ = {v, cost};
             return true;
@@ -263,6 +261,7 @@ private:
 
         void refine() {
             for (int n = 0; n < all_.effort_.whole_steps[level_] && step(kDiamond, 4); ++n) {}
+            measure_anew();
             for (int n = 0; n < all_.effort_.fine_rounds && step(kSquare, 2); ++n) {}
             for (int n = 0; n < all_.effort_.fine_rounds && step(kSquare, 1); ++n) {}
         }
@@ -278,6 +277,23 @@ private:
         }
 
     private:
+        // Vectors that cost few bits.
+        void consider_cheap() {
+            for (int n = 0; n < rate_.candidates().count; ++n) consider(rate_.candidates().vector[n]);
+            consider(rate_.predicted());
+            consider({});  // always within reach: every block has a vector
+        }
+
+        // From here on transformed differences count.
+        void measure_anew() {
+            const Vector found = best_.vector;
+            measure_ = all_.satds_.satd[level_];
+            best_ = {};
+            tried_ = {};
+            consider(found);
+            consider_cheap();
+        }
+
         // The first pass's vectors here, at the right and below.
         void consider_found(int centre) {
             const int size = kBlocksOf[level_];
@@ -298,6 +314,7 @@ private:
 
         MotionSearch& all_;
         int i_, j_, level_, size_;
+        Sad measure_;
         VectorRate rate_;
         Tried tried_;
         Found best_;
@@ -361,6 +378,7 @@ private:
     const SearchJob& job_;
     Effort effort_;
     const SadKernels& sads_;
+    const SatdKernels& satds_;
     SearchPlane current_;
     ReferencePhases reference_;
     CoarseSearch coarse_;

@@ -50,6 +50,25 @@ def sums(rng, level):
             compare(f"{size}x{size}", np.int64(_motion.sad(cpu.level(), number, a, np.ascontiguousarray(b))), np.int64(want))
 
 
+@check("motion", "sums of transformed differences")
+def transformed_sums(rng, level):
+    hadamard = np.array([[1]])
+    while len(hadamard) < 8:
+        hadamard = np.kron([[1, 1], [1, -1]], hadamard)
+    for number, size in enumerate((32, 16, 8)):
+        for kind in ("any", "one coefficient", "extremes"):
+            a = rng.integers(0, 256, (size, size + 9), dtype=np.uint8)
+            b = rng.integers(0, 256, a.shape, dtype=np.uint8)
+            if kind == "one coefficient":
+                sign = np.tile(np.outer(hadamard[rng.integers(8)], hadamard[rng.integers(8)]), (5, 6))[:size, :size + 9] > 0
+                a, b = np.where(sign, 255, 0).astype(np.uint8), np.where(sign, 0, 255).astype(np.uint8)
+            elif kind == "extremes":
+                a, b = a // 128 * 255, b // 128 * 255
+            difference = (a[:, :size].astype(int) - b[:, :size]).reshape(size // 8, 8, size // 8, 8).swapaxes(1, 2)
+            want = np.abs(hadamard @ difference @ hadamard).sum() // 8
+            compare(f"{size}x{size}, {kind}", np.int64(_motion.satd(cpu.level(), number, a, b)), np.int64(want))
+
+
 @check("motion", "sad of a row of places")
 def row_sums(rng, level):
     for low, high in ((0, 256), (250, 256)):

@@ -22,6 +22,11 @@ cdef extern from "motion/sad.h" namespace "zvc" nogil:
         SadRow row
     const SadKernels& sad_kernels(Isa isa) noexcept
 
+cdef extern from "motion/satd.h" namespace "zvc" nogil:
+    cdef struct SatdKernels:
+        Sad satd[3]
+    const SatdKernels& satd_kernels(Isa isa) noexcept
+
 cdef extern from "motion/filter.h" namespace "zvc" nogil:
     void filter_area(Isa, const uint8_t*, ptrdiff_t, uint8_t*, ptrdiff_t, int, int, const int8_t*, const int8_t*) noexcept
 
@@ -96,6 +101,11 @@ def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] refer
 def sad(int level, int size_level, const uint8_t[:, ::1] a, const uint8_t[:, ::1] b):
     """Of the top left blocks of two arrays; for the tests."""
     return sad_kernels(<Isa>level).sad[size_level](&a[0, 0], a.shape[1], &b[0, 0], b.shape[1])
+
+
+def satd(int level, int size_level, const uint8_t[:, ::1] a, const uint8_t[:, ::1] b):
+    """Of the top left blocks of two arrays; for the tests."""
+    return satd_kernels(<Isa>level).satd[size_level](&a[0, 0], a.shape[1], &b[0, 0], b.shape[1])
 
 
 def sad_row(int level, const uint8_t[:, ::1] a, const uint8_t[:, ::1] b, int step, uint16_t[::1] sums):
