@@ -123,6 +123,16 @@ class Backend:
             return self._runner.run("synthesise_intra", inputs)[0]
         return self._runner.run("synthesise_inter", inputs | _batch(base=analysis.base, context=analysis.context))[0]
 
+    def gradient(self, analysis: Analysis, mean_2: Array, r: Array, qp: int, target: Array, weight: Array) -> tuple[Array, Array]:
+        """The encoder's reconstruction as by `synthesise`, and the gradient of sum(weight / 2 * (picture - target)^2) by the latents r + mean:
+        (96, h, w) each, as `target` and `weight` are. Of analyses of whole pictures alone.
+        """
+        inputs = _batch(r=r, mean_1=analysis.mean_1, mean_2=mean_2, target=target, weight=weight) | _qp(qp)
+        if analysis.context is not None:
+            inputs |= _batch(base=analysis.base, context=analysis.context)
+        picture, gradient = self._runner.run("gradient_intra" if analysis.context is None else "gradient_inter", inputs)
+        return picture, gradient
+
     def _rectangles(self, copy: Copy, *, encode: bool) -> list[Rectangle] | None:
         return self._tiled.plan(copy, encode) if self._tiled is not None and self.tiles else None
 

@@ -1,12 +1,16 @@
-"""ONNX files as far as this package looks into them: protobuf's wire format, nodes, and parts of a graph.
+"""ONNX files as far as this package looks into them and adds to them: protobuf's wire format, nodes, and parts of a graph.
 
 The package `onnx` does this and far more, but is larger than all of this one. Field numbers: onnx.proto3.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 _GRAPH = 7                                        # of ModelProto
 _NODE, _INITIALISER, _INPUT, _OUTPUT = 1, 5, 11, 12      # of GraphProto
@@ -39,16 +43,50 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes, bytes]]:
         yield key >> 3, content, data[start:at]
 
 
+def _written(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes(out) + bytes([value])
+
+
 def _field(number: int, content: bytes) -> bytes:
-    size, out = len(content), bytearray([number << 3 | 2])      # all numbers here are below 16
-    while size > 127:
-        out.append(size & 127 | 128)
-        size >>= 7
-    return bytes(out) + bytes([size]) + content
+    return _written(number << 3 | 2) + _written(len(content)) + content
+
+
+def _whole(number: int, value: int) -> bytes:
+    return _written(number << 3) + _written(value & (1 << 64) - 1)
 
 
 def _name(data: bytes, number: int = 1) -> str:
     return next(content.decode() for n, content, _ in _fields(data) if n == number)
+
+
+def node_field(operator: str, inputs: Iterable[str], output: str, **attributes: int | Iterable[int] | float) -> bytes:
+    """A node as it stands in a graph; attributes are whole numbers, lists of them, or floats."""
+    parts = [_field(1, name.encode()) for name in inputs] + [_field(2, output.encode()), _field(4, operator.encode())]
+    for name, value in attributes.items():
+        if isinstance(value, float):
+            content = _written(2 << 3 | 5) + struct.pack("<f", value) + _whole(20, 1)
+        elif isinstance(value, int):
+            content = _whole(3, value) + _whole(20, 2)
+        else:
+            content = b"".join(_whole(8, v) for v in value) + _whole(20, 7)
+        parts.append(_field(5, _field(1, name.encode()) + content))
+    return _field(_NODE, b"".join(parts))
+
+
+def tensor_field(name: str, array: NDArray) -> bytes:
+    """An initialiser as it stands in a graph: float32 or int64."""
+    kind = {np.dtype(np.float32): 1, np.dtype(np.int64): 7}[array.dtype]
+    content = b"".join(_whole(1, n) for n in array.shape) + _whole(2, kind) + _field(_TENSOR_NAME, name.encode()) + _field(9, array.tobytes())
+    return _field(_INITIALISER, content)
+
+
+def renamed(value: bytes, name: str) -> bytes:
+    """An input or output of another name."""
+    return b"".join(_field(1, name.encode()) if number == 1 else raw for number, _, raw in _fields(value))
 
 
 @dataclass(frozen=True)
@@ -73,6 +111,12 @@ class Node:
                     values += [part] if isinstance(part, int) else _packed(part)
             found[_name(content)] = tuple(values)
         return found
+
+    def number(self, attribute: str) -> float:
+        """An attribute that is a float."""
+        attributes = [content for n, content, _ in _fields(next(content for _, content, _ in _fields(self.raw))) if n == 5]
+        parts = next({n: part for n, part, _ in _fields(content)} for content in attributes if _name(content) == attribute)
+        return struct.unpack("<f", parts[2])[0]
 
 
 def _packed(data: bytes) -> list[int]:
@@ -136,4 +180,11 @@ class OnnxGraph:
         inputs = {name: content for name, content in (self.inputs | {name: self.outputs[name] for name in given}).items() if name in needed}
         graph = b"".join([*reversed(nodes), *self._other, *(raw for name, raw in self._initialisers.items() if name in needed),
                           *(_field(_INPUT, content) for content in inputs.values()), *(_field(_OUTPUT, self.outputs[name]) for name in wanted)])
+        return b"".join(_field(_GRAPH, graph) if number == _GRAPH else raw for number, raw in self._around)
+
+    def with_more(self, nodes: Iterable[bytes], initialisers: Iterable[bytes], inputs: dict[str, bytes], outputs: dict[str, bytes]) -> bytes:
+        """A model that computes more: fields of nodes, in order of computation, and of initialisers; inputs and outputs by name."""
+        graph = b"".join([*(node.raw for node in self.nodes), *nodes, *self._other, *self._initialisers.values(), *initialisers,
+                          *(_field(_INPUT, content) for content in (self.inputs | inputs).values()),
+                          *(_field(_OUTPUT, content) for content in (self.outputs | outputs).values())])
         return b"".join(_field(_GRAPH, graph) if number == _GRAPH else raw for number, raw in self._around)

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..errors import ModelError, WrongModelError
-from . import tables
+from . import gradient, tables
 from .manifest import FILE, Manifest, read_file, read_manifest
 from .onnx_wire import OnnxGraph
 from .stages import STAGES, WHOLE
@@ -32,7 +32,9 @@ class Model:
         return OnnxGraph(self.graph(WHOLE))
 
     def graph(self, name: str) -> bytes:
-        """A serialised ONNX graph, e.g. "decode_intra"; or a stage by itself (`stages.STAGES`)."""
+        """A serialised ONNX graph, e.g. "decode_intra"; a stage by itself (`stages.STAGES`), or a gradient (`gradient.GRAPHS`)."""
+        if name in gradient.GRAPHS:
+            return gradient.gradient_graph(self.graph(gradient.GRAPHS[name]))
         if name in STAGES:
             return self._whole.part(*STAGES[name])
         return read_file(self.folder, self.manifest, f"{name}.onnx")
