@@ -35,15 +35,23 @@ def activity_classes(packed: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (np.rint(weight * CLASSES_AN_OCTAVE) + OCTAVES * CLASSES_AN_OCTAVE).astype(np.uint8)
 
 
-class Rounding:
-    """Thresholds of the quantiser as the encoder's options want them: `core.quantise`'s `thresholds` and, for a picture, `classes`."""
+def class_weights(classes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What squared errors count in blocks of these classes, of the same shape."""
+    return np.exp2(classes / np.float32(CLASSES_AN_OCTAVE) - np.float32(OCTAVES))
 
-    def __init__(self, model: Model, rounding: str, tune: Tune) -> None:
+
+class Rounding:
+    """Thresholds of the quantiser as the encoder's options want them: `core.quantise`'s `thresholds` and, for a picture, `classes`.
+
+    share: of the model's `distortion`, that an error counts.
+    """
+
+    def __init__(self, model: Model, rounding: str, tune: Tune, share: float = 1.0) -> None:
         # Plain rounding is what rate-distortion rounding becomes when bits do not count.
-        distortion = math.inf if rounding == "plain" else model.manifest.distortion
+        distortion = math.inf if rounding == "plain" else share * model.manifest.distortion
         self._visual = tune is Tune.VISUAL
         if self._visual:
-            weights = 2.0 ** (np.arange(CLASSES) / CLASSES_AN_OCTAVE - OCTAVES)
+            weights = class_weights(np.arange(CLASSES, dtype=np.uint8)).tolist()
             self.thresholds = np.stack([model.integers.thresholds(distortion * weight) for weight in weights])
         else:
             self.thresholds = model.integers.thresholds(distortion)

@@ -15,11 +15,13 @@ from ..core.pack import pack, unpack
 from ..core.quantise import quantise
 from ..media import Frame
 from ..model import Backend, Model
+from ..model.backend import Analysis
 from ..profiler import Profiler
-from .activity import Rounding
+from .activity import Rounding, class_weights
 from .copying import choose_copies
 from .estimation import MotionEstimator
 from .latents import STEPS, Conditions, LatentOrder, begin_sigma, code_latents
+from .refinement import DISTORTION_SHARE, Refiner, Rounded, Target
 from .slots import TWICE_THE_STEP, Reference, Slot, best_second, missing_in_mean, nearest_or_best
 from .temporal import Prediction, copy_blocks, fetch_state, predict, take_padding
 
@@ -45,6 +47,10 @@ class FrameCoder:
         self._each = map if config.threads == 1 else ThreadPoolExecutor(SEARCHES, "motion").map
         self._aside = None if config.threads == 1 else ThreadPoolExecutor(1, "zvc69-entropy")
         self._rounding = Rounding(model, config.rounding, config.tune)
+        self._refiner = None
+        if config.refinement and backend.gradients:
+            self._refiner = Refiner(model, backend, config.refinement)
+            self._refined = Rounding(model, config.rounding, config.tune, DISTORTION_SHARE)
 
     def intra(self, frame: Frame, qp: int, pts: int, *, reference: bool) -> Coded:
         """A frame without references; `reference`: later frames will refer to it."""
@@ -99,17 +105,47 @@ class FrameCoder:
               slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,
               wanted: bool) -> Coded:
         """docs/INTERNALS.md has the order of the steps."""
-        qp, skip, copy = conditions.qp, self._model.manifest.skip_below, conditions.copy
+        qp, copy = conditions.qp, conditions.copy
         _, h, w = packed.shape
         order = LatentOrder(self._model, h // 4, w // 4, conditions)
         with self._stage("analysis"):
             analysis = (self._backend.analyse(packed, qp) if prediction is None
-                        else self._backend.analyse(packed, qp, prediction.slots, order.kept_z(), copy))
+                        else self._backend.analyse(packed, qp, prediction.slots, order.kept_z(), None if self._refiner else copy))
         with self._stage("scale"):
             z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
-            sigma = begin_sigma(self._model, conditions, z)
         with self._stage("activity"):
             classes = self._rounding.classes(packed)
+        out, latents = None, self._round(analysis, analysis.y, z, conditions, self._rounding.thresholds, classes)
+        if self._refiner:
+            target = Target.of(packed, frame.width, frame.height, copy, None if classes is None else class_weights(classes))
+            with self._stage("refinement"):
+                latents, out = self._refiner.refine(
+                    latents, lambda y: self._round(analysis, y, z, conditions, self._refined.thresholds, classes), analysis, qp, target)
+
+        def payload() -> bytes:
+            with self._stage("entropy"):
+                lanes, substreams = code_latents(order, z, latents.indices, latents.residuals)
+                return Payload(conditions.state is None, copy is not None, sections[0], lanes, substreams, sections[1]).pack()
+
+        a, b = slots
+        used = None if a is None else a.reference, None if b is None else b.reference
+        if not wanted:
+            return Coded(payload(), None, used)
+        waiting = None if self._aside is None else self._aside.submit(payload)     # beside the networks
+        with self._stage("reconstruct"):
+            if out is None:
+                out = self._backend.synthesise(analysis, latents.mean_2, latents.sigma.residual(), qp)
+            planes = unpack(out, frame.width, frame.height, frame.depth)
+            if prediction is not None:
+                planes = copy_blocks(planes, prediction.planes, copy)
+        field, distance = (None, 0) if a is None else (a.field, pts - a.reference.pts)
+        return Coded(payload() if waiting is None else waiting.result(), Reference(planes, latents.sigma.state(), pts, qp, field, distance), used)
+
+    def _round(self, analysis: Analysis, y: NDArray[np.float32], z: NDArray[np.int16], conditions: Conditions, thresholds: NDArray[np.float32],
+               classes: NDArray[np.uint8] | None) -> Rounded:
+        """Latents `y`, (96, h, w), of a frame as integers, step by step: each sees what those before it have become."""
+        with self._stage("scale"):
+            sigma = begin_sigma(self._model, conditions, z)
         indices, residuals, mean = [], [], analysis.mean_1
         for k in range(STEPS):
             if k == 2:
@@ -120,26 +156,9 @@ class FrameCoder:
             with self._stage("scale"):
                 index = sigma.indices(k)
             with self._stage("quantise"):
-                r = quantise(analysis.y, mean, index, k, self._rounding.thresholds, skip, classes)
+                r = quantise(y, mean, index, k, thresholds, self._model.manifest.skip_below, classes)
             with self._stage("scale"):
                 sigma.put(k, r)
             indices.append(index)
             residuals.append(r)
-
-        def payload() -> bytes:
-            with self._stage("entropy"):
-                lanes, substreams = code_latents(order, z, indices, residuals)
-                return Payload(conditions.state is None, copy is not None, sections[0], lanes, substreams, sections[1]).pack()
-
-        a, b = slots
-        used = None if a is None else a.reference, None if b is None else b.reference
-        if not wanted:
-            return Coded(payload(), None, used)
-        waiting = None if self._aside is None else self._aside.submit(payload)     # beside the networks
-        with self._stage("reconstruct"):
-            out = self._backend.synthesise(analysis, mean, sigma.residual(), qp)
-            planes = unpack(out, frame.width, frame.height, frame.depth)
-            if prediction is not None:
-                planes = copy_blocks(planes, prediction.planes, copy)
-        field, distance = (None, 0) if a is None else (a.field, pts - a.reference.pts)
-        return Coded(payload() if waiting is None else waiting.result(), Reference(planes, sigma.state(), pts, qp, field, distance), used)
+        return Rounded(indices, residuals, mean, sigma)

@@ -56,6 +56,8 @@ class EncoderConfig:
     motion: str = choice(
         "search", ("search", "flow", "none"), "Vectors: a search, one that tries those of a flow network too, or none at all: what moved is left to the model.")
     rounding: str = choice("rd", ("rd", "plain"), "Of symbols: by rate and distortion, or to the nearest integer.")
+    refinement: int | None = whole(
+        None, 0, 16, "Steps in which latents are refined against the real picture and the real tables; each takes about as long as decoding a frame twice.", by_preset=True)
     sigma_reset: int = whole(
         0, 0, None, "Every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can parse again from there on; 0 = none.")
     scene_cut: bool = flag(True, "Keyframes where a new scene begins; fades and flashes are none.")

@@ -78,6 +78,8 @@ class Backend:
 
     tiles = True
     """Whether it may run parts; benchmarks compare both."""
+    gradients = True
+    """Whether it has `gradient`."""
 
     def __init__(self, name: str, runner: Runner, tiled: TiledFrames | None = None):
         self.name, self._runner, self._tiled = name, runner, tiled

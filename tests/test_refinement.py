@@ -1,0 +1,126 @@
+"""Latents refined by the encoder: costs fall, and every decoder sees what the encoder saw."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zvc69 import Decoder, Encoder
+from zvc69.bitstream import FrameType
+from zvc69.codec import refinement
+from zvc69.codec.copying import step_size
+from zvc69.codec.frame_coder import FrameCoder
+from zvc69.codec.refinement import Refiner, Target, squared_error
+from zvc69.config import EncoderConfig
+from zvc69.core.pack import pack
+from zvc69.media import coded_frame
+from zvc69.metrics import frame_psnr
+from zvc69.model import create_backend, load_model
+from zvc69.profiler import Profiler
+
+from .inter_samples import picture
+
+SIZE = dict(width=96, height=64)
+
+
+def encoder(**options) -> Encoder:
+    return Encoder(*SIZE.values(), 25, threads=1, preset="fast", **{"qp": 30, "b_frames": 0, **options})
+
+
+def run(frames: int = 5, **options):
+    """Packets, what the encoder kept of each frame by its time, what a decoder shows, and the originals."""
+    coding, kept, originals = encoder(**options), {}, []
+    code = coding._coder._code
+
+    def keeping(frame, packed, conditions, pts, *args, **more):
+        coded = code(frame, packed, conditions, pts, *args, **{**more, "wanted": True})
+        kept[pts] = coded.reference.planes
+        return coded
+
+    coding._coder._code = keeping
+    packets = []
+    for n in range(frames):
+        originals.append(coded_frame(picture(n, **SIZE), coding.header))
+        packets += coding.encode(originals[-1])
+    packets += coding.flush()
+    decoder = Decoder(coding.header, threads=1)
+    shown = [frame for packet in packets for frame in decoder.decode(bytes(packet))] + decoder.flush()
+    return packets, kept, shown, originals
+
+
+@pytest.mark.parametrize("options", [dict(), dict(b_frames=3), dict(tune="visual"), dict(rounding="plain"), dict(qp=50), dict(gop=1), dict(sigma_reset=2)], ids=str)
+def test_decoders_show_what_the_encoder_kept(options):
+    _, kept, shown, _ = run(refinement=3, **options)
+    for n, frame in enumerate(shown):
+        for plane, ours in zip(frame.planes, kept[n]):
+            assert np.abs(plane.astype(int) - ours).max() <= 1      # floats summed in another order
+
+
+def test_refined_frames_of_all_types_differ_from_those_that_are_not():
+    plain, refined = (run(refinement=steps, b_frames=3)[0] for steps in (0, 3))
+    assert {packet.type for packet in refined} == {FrameType.I, FrameType.P, FrameType.B}
+    assert all(bytes(a) != bytes(b) for a, b in zip(plain, refined))
+
+
+@pytest.mark.parametrize("qp", [14, 30, 46])
+def test_a_clip_costs_less(qp):
+    weight = load_model("lite").manifest.distortion / step_size(qp) ** 2
+
+    def cost(steps: int) -> float:
+        packets, _, shown, originals = run(refinement=steps, qp=qp)
+        error = sum(np.square(a.y.astype(float) - b.y).sum() for a, b in zip(originals, shown))
+        return sum(8 * len(packet) for packet in packets) + weight * error
+
+    assert cost(4) < cost(0)
+
+
+def test_cost_of_a_frame_never_rises(monkeypatch):
+    """However far the steps go."""
+    model = load_model("lite")
+    coder = FrameCoder(model, create_backend("cpu", model, 1), Profiler(), EncoderConfig(refinement=2, threads=1, preset="fast").resolved())
+    costs = []
+
+    class Watching(Refiner):
+        def refine(self, first, round_again, analysis, qp, target):
+            best, shown = super().refine(first, round_again, analysis, qp, target)
+            weight = model.manifest.distortion / step_size(qp) ** 2
+            before = self._backend.synthesise(analysis, first.mean_2, first.sigma.residual(), qp)
+            after = self._backend.synthesise(analysis, best.mean_2, best.sigma.residual(), qp)
+            assert np.abs(shown - after).max() < 0.01
+            costs.append([self.bits(rounded) + weight * squared_error(p, target) for rounded, p in ((first, before), (best, after))])
+            return best, shown
+
+    coder._refiner = Watching(model, create_backend("cpu", model, 1), 2)
+    for share in (0.7, 20.0):
+        monkeypatch.setattr(refinement, "SHARE", share)
+        for qp in (8, 30, 55):
+            frames = [coded_frame(picture(n, **SIZE), encoder().header) for n in range(3)]
+            before = coder.intra(frames[0], qp, 0, reference=True).reference
+            for n in (1, 2):
+                before = coder.inter(frames[n], qp, n, before).reference
+    assert all(after <= before * (1 + 1e-6) for before, after in costs)
+    assert np.mean([after < before for before, after in costs[:9]]) > 0.5      # they fall, with steps as they are
+    assert len(costs) == 18
+
+
+def test_bits_are_those_of_the_tables():
+    model = load_model("lite")
+    refiner = Refiner(model, create_backend("cpu", model, 1), 1)
+    rng = np.random.default_rng(0)
+    index, r = rng.integers(0, 64, (8, 8, 24), np.uint8), rng.integers(-9, 10, (8, 8, 24)).astype(np.int16)
+    coded = index >= model.manifest.skip_below
+    expected = model.integers.y_tables.bits(index[coded], r[coded]).sum()
+    assert refiner.bits(refinement.Rounded([index], [r], np.empty(0), None)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_copied_blocks_and_what_is_outside_do_not_count():
+    packed = pack(*coded_frame(picture(0, **SIZE), encoder().header).planes, 8)
+    copy = np.zeros((2, 3), bool)
+    copy[1, 2] = True
+    target = Target.of(packed, 90, 50, copy)
+    assert not target.weight[:, 4:, 8:].any() and not target.weight[:, 7:].any()
+    assert target.weight[0, 6, 0] == 1 and target.weight[64, 0, 11] == pytest.approx(2 / 3)
+
+
+def test_rate_control_codes_refined_frames_again():
+    packets, _, shown, originals = run(refinement=2, qp=None, bitrate=60, vbv_bufsize=30, max_reencodes=2, frames=6)
+    assert len(shown) == 6 and all(frame_psnr(a, b).weighted > 20 for a, b in zip(originals, shown))

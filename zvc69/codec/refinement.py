@@ -1,0 +1,143 @@
+"""Latents refined by the encoder alone: a few steps against the real pictures and tables, for which no decoder pays.
+
+What analysis says of a frame is one guess for all frames that a network was trained on. Here the latents of this one frame go down the gradient
+of its own error: near the latents y that a decoder has, the error is about quadratic, so that the best ones lie at y - gradient / curvature, but for
+what bits cost. They are moved there by a part of the way, rounded by rate and distortion as ever, and so on; the least cost is kept. Sources: J. Campos
+et al., "Content adaptive optimization for neural image compression", arXiv:1906.01223; Y. Yang, R. Bamler, S. Mandt, "Improving inference for neural
+image compression", arXiv:2006.04240. The steps are those of iterative thresholding (proximal gradients), which take rounding into account.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.pack import CHANNELS, LUMA
+from ..core.scale import FrameSigma
+from ..model import Backend, Model
+from ..model.backend import Analysis
+from .copying import CHROMA_WEIGHT, step_size
+
+Array = NDArray[np.float32]
+
+SHARE = 0.7
+"""Of the way to the best latents that a step goes: all of them move at once, each as if it were alone."""
+DISTORTION_SHARE = 0.5
+"""Of a model's `distortion`, which rounding takes what it gains by here: the error is known, not guessed. Measured on chains of training clips."""
+LEAST_CURVATURE = 0.7
+"""Against that of a DCT. What is below bends more together with its neighbours than alone."""
+KNOT = 9
+"""QPs that are taken to have one curvature."""
+ENOUGH = 128
+"""Positions at which a curvature is measured, at least."""
+LARGEST = 255
+"""Magnitude whose bits are looked up; all above cost as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """Latents as integers: sigma indices and residuals of the four steps, (h, w, 24) each, the second group's means, and the sigma network that has
+    seen them."""
+
+    indices: list[NDArray[np.uint8]]
+    residuals: list[NDArray[np.int16]]
+    mean_2: Array
+    sigma: FrameSigma
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a frame is to become: a packed picture (96, h, w), and how much a squared error counts in each sample of it, and in each block (h, w)."""
+
+    picture: Array
+    weight: Array
+    blocks: Array
+
+    @classmethod
+    def of(cls, packed: Array, width: int, height: int, copy: NDArray[np.bool_] | None, weight: NDArray[np.float32] | None = None) -> Target:
+        """Of a packed picture: errors count as in PSNR of 6:1:1, times `weight` (h, w) if given; in blocks that are copied or outside of
+        `width` x `height`, not at all."""
+        _, h, w = packed.shape
+        counted = np.ones((h, w), np.float32) if weight is None else weight.copy()
+        counted[-(-height // 8):] = 0
+        counted[:, -(-width // 8):] = 0
+        if copy is not None:
+            counted[np.repeat(np.repeat(copy, 4, 0), 4, 1)] = 0
+        weights = np.repeat(np.float32([1, CHROMA_WEIGHT]), (LUMA, CHANNELS - LUMA))[:, None, None] * counted
+        return cls(packed, weights, counted)
+
+
+class Refiner:
+    """Refines the latents of one encoder's frames, each in `steps` steps. Not for use by several threads at once."""
+
+    def __init__(self, model: Model, backend: Backend, steps: int) -> None:
+        self._backend, self._steps = backend, steps
+        self._distortion, self._skip = model.manifest.distortion, model.manifest.skip_below
+        values = np.arange(-LARGEST, LARGEST + 1)
+        self._bits = model.integers.y_tables.bits(np.arange(64)[:, None], values).ravel()
+        self._curvatures: dict[tuple[bool, int], Array] = {}
+
+    def refine(self, first: Rounded, round_again: Callable[[Array], Rounded], analysis: Analysis, qp: int, target: Target) -> tuple[Rounded, Array]:
+        """The best of `first`, the latents of `analysis` as they were rounded, and of what they become; and its packed picture, (96, h, w).
+
+        round_again: rounds other latents y, (96, h, w). The cost is bits + distortion / step^2 * squared error, with the model's `distortion`.
+        """
+        scale = np.float32(1 / step_size(qp) ** 2)
+        whole_step = scale / (self._curvature(first, analysis, qp, target) * np.where(target.blocks > 0, target.blocks, 1))
+        first_group = _first_group(analysis.y)
+        now, y = first, analysis.y
+        best, least, shown = first, np.inf, analysis.y
+        for step in range(self._steps + 1):
+            residual = now.sigma.residual()
+            picture, gradient = self._backend.gradient(analysis, now.mean_2, residual, qp, target.picture, target.weight)
+            cost = self.bits(now) + self._distortion * float(scale) * squared_error(picture, target)
+            if cost < least:
+                best, least, shown = now, cost, picture
+            if step < self._steps:
+                wanted = residual + np.where(first_group, analysis.mean_1, now.mean_2) - gradient * whole_step
+                y = y + np.float32(SHARE) * (wanted - y)
+                now = round_again(y)
+        return best, shown
+
+    def bits(self, rounded: Rounded) -> float:
+        """Of the residuals, as the model's tables have it."""
+        total = 0.0
+        for index, r in zip(rounded.indices, rounded.residuals):
+            place = index.astype(np.int32) * (2 * LARGEST + 1) + np.clip(r, -LARGEST, LARGEST) + LARGEST
+            total += float(self._bits[place[index >= self._skip]].sum(dtype=np.float64))
+        return total
+
+    def _curvature(self, rounded: Rounded, analysis: Analysis, qp: int, target: Target) -> Array:
+        """(96, 1, 1): half of the second derivative of the error by a latent, in squared steps; 1 for a DCT.
+
+        The diagonal of the Hessian, from one random vector of signs (C. Bekas et al., "An estimator for the diagonal of a matrix", 2007), and its
+        mean over positions. It depends on QP and kind of frame more than on pictures: that of the first frame that shows enough is kept.
+        """
+        key = analysis.context is not None, qp // KNOT
+        if key in self._curvatures:
+            return self._curvatures[key]
+        counted = target.blocks > 0
+        if counted.sum() < ENOUGH:
+            return np.ones((CHANNELS, 1, 1), np.float32)
+        residual = rounded.sigma.residual()
+        signs = np.random.default_rng(0).choice(np.float32([-1, 1]), residual.shape) * counted
+        here, there = (self._backend.synthesise(analysis, rounded.mean_2, r, qp) for r in (residual, residual + signs))
+        _, product = self._backend.gradient(analysis, rounded.mean_2, residual, qp, np.clip(here, 0, 255) - (there - here), target.weight)
+        diagonal = (signs * product).sum((1, 2), keepdims=True) / (target.blocks.sum() * step_size(qp) ** 2)
+        self._curvatures[key] = np.maximum(diagonal, LEAST_CURVATURE).astype(np.float32)
+        return self._curvatures[key]
+
+
+def squared_error(picture: Array, target: Target) -> float:
+    """Sum over all samples, weighted, in squared 8-bit levels; of what pictures are clipped to."""
+    error = np.clip(picture, 0, 255) - target.picture
+    error *= error
+    return float(np.vdot(error.ravel(), target.weight.ravel()))
+
+
+def _first_group(like: Array) -> NDArray[np.bool_]:
+    """(96, h, w): which latents have the first group's means."""
+    c, i, j = np.ogrid[:like.shape[0], :like.shape[1], :like.shape[2]]
+    return (c + i + j) % 2 == 0
