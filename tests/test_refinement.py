@@ -90,8 +90,8 @@ def test_cost_of_a_frame_never_rises(monkeypatch):
             return best, shown
 
     coder._refiner = Watching(model, create_backend("cpu", model, 1), 2)
-    for share in (0.7, 20.0):
-        monkeypatch.setattr(refinement, "SHARE", share)
+    for share in (refinement.FIRST_SHARE, 20.0):
+        monkeypatch.setattr(refinement, "FIRST_SHARE", share)
         for qp in (8, 30, 55):
             frames = [coded_frame(picture(n, **SIZE), encoder().header) for n in range(3)]
             before = coder.intra(frames[0], qp, 0, reference=True).reference
