@@ -12,6 +12,7 @@ from zvc69 import Encoder, Frame
 from zvc69.bitstream import FrameType
 from zvc69.codec.gop import FramePlan
 from zvc69.codec.slots import missing_in_mean
+from zvc69.codec.copying import chroma_weight
 from zvc69.codec.trial import RunTrials, Tried, squared_error
 
 from .inter_samples import HEIGHT, MODEL, WIDTH, coded, picture
@@ -107,4 +108,4 @@ def test_plane_that_is_missing_makes_the_mean_right_within_the_range_of_samples(
 def test_error_of_planes_weighs_chroma_and_depth():
     grey = np.full((16, 16), 400, np.uint16), *2 * [np.full((8, 8), 400, np.uint16)]
     other = grey[0] + np.uint16(4), grey[1] - np.uint16(8), grey[2]
-    assert squared_error(Frame(*grey, depth=10), other) == pytest.approx(256 * 1 + 64 * 4 * 2 / 3)
+    assert squared_error(Frame(*grey, depth=10), other, qp=30) == pytest.approx(256 * 1 + 64 * 4 * chroma_weight(30))

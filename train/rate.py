@@ -5,6 +5,8 @@ import math
 
 import torch
 
+from zvc69.codec import copying
+
 from . import kernels
 from .config import DISTORTION, MAX_INDEX, ROUNDING, SIGMA_MIN, SIGMA_RATIO
 from .layers import step_size
@@ -69,14 +71,19 @@ def rd_round(v: torch.Tensor, index: torch.Tensor, skip_below: int) -> torch.Ten
     return RdRound.apply(v, index.detach(), skip_below)
 
 
+def chroma_weight(qp: torch.Tensor) -> torch.Tensor:
+    """zvc69.codec.copying.chroma_weight of each QP."""
+    return torch.tensor([copying.chroma_weight(q) for q in qp.tolist()])
+
+
 def lagrangian(out, picture: torch.Tensor, qp: torch.Tensor):
     """Weighted J per sample, bits per pixel, MSE of luma and of chroma in 8-bit levels squared.
 
-    J = bits + 7.5 / step^2 * (MSE_Y + (MSE_U + MSE_V) / 6) per luma pixel; the weight keeps the low rates from
-    drowning in the high ones' gradient.
+    J = bits + 7.5 / step^2 * (MSE_Y + w (MSE_U + MSE_V) / 4) per luma pixel, w a chroma sample's weight; J's keeps the low rates
+    from drowning in the high ones' gradient.
     """
     e = (out.picture - picture) ** 2
     luma, chroma = e[:, :64].mean((1, 2, 3)), e[:, 64:].mean((1, 2, 3))
     bpp = (out.y_bits + out.z_bits) / (picture.shape[2] * picture.shape[3] * 64)
-    j = bpp + DISTORTION / step_size(qp) ** 2 * (luma + chroma / 3)
+    j = bpp + DISTORTION / step_size(qp) ** 2 * (luma + chroma_weight(qp) * chroma / 2)
     return j * torch.exp(0.052 * (qp.float() - 30)), bpp, luma, chroma

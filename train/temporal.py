@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from zvc69.codec.copying import CHROMA_WEIGHT, FIRST_BIT_COST
+from zvc69.codec.copying import FIRST_BIT_COST
 from zvc69.core import motion
 
 from . import checkpoint_training
@@ -15,7 +15,7 @@ from .config import DISTORTION, LEVELS, MAX_QP, SKIP_BELOW
 from .integer import RoundSTE
 from .layers import step_size
 from .network import Network, Output
-from .rate import lagrangian
+from .rate import chroma_weight, lagrangian
 from .structure import Coding
 from .warp import best_modes, fetch_state, warp_packed
 
@@ -37,8 +37,8 @@ def copy_map(difference: torch.Tensor, qp: torch.Tensor, bits: torch.Tensor) -> 
 
     difference: DCT of picture - prediction, (N, 96, h, w) in 8-bit levels.
     """
-    weight = torch.ones(96, 1, 1)
-    weight[64:] = CHROMA_WEIGHT ** 0.5
+    weight = torch.ones(len(qp), 96, 1, 1)
+    weight[:, 64:] = chroma_weight(qp).sqrt()[:, None, None, None]
     c = difference.abs() * weight / step_size(qp)[:, None, None, None]
     gain = (DISTORTION * c * c - (FIRST_BIT_COST + DISTORTION / 12) - 2 * torch.log2(1 + c)).clamp(min=0)
     return F.avg_pool2d(gain.sum(1, keepdim=True), 4) * 16 < bits[:, None, None, None]

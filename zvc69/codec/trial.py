@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..media import Frame
-from .copying import CHROMA_WEIGHT, LAGRANGIAN, step_size
+from .copying import LAGRANGIAN, chroma_weight, step_size
 from .frame_coder import Coded
 from .gop import FramePlan, Plans
 from .temporal import Planes
@@ -80,13 +80,13 @@ class RunTrials:
 def frame_cost(frame: Frame, base_qp: float, coded: Coded, *, last: bool) -> float:
     """What a frame costs in bits at a base QP: those of its payload, and for its distortion. last: of its run."""
     weight = 1 + AFTERWARDS if last else 1.0
-    return 8 * len(coded.payload) + weight * LAGRANGIAN / step_size(base_qp) ** 2 * squared_error(frame, coded.reference.planes)
+    return 8 * len(coded.payload) + weight * LAGRANGIAN / step_size(base_qp) ** 2 * squared_error(frame, coded.reference.planes, base_qp)
 
 
-def squared_error(frame: Frame, planes: Planes) -> float:
-    """Sum over all samples, in squared 8-bit levels; chroma counts 2/3, as in PSNR of 6:1:1."""
-    total = 0.0
-    for weight, original, plane in zip((1.0, CHROMA_WEIGHT, CHROMA_WEIGHT), frame.planes, planes, strict=True):
+def squared_error(frame: Frame, planes: Planes, qp: float) -> float:
+    """Sum over all samples, in squared 8-bit levels; chroma counts as `chroma_weight` says."""
+    total, chroma = 0.0, chroma_weight(qp)
+    for weight, original, plane in zip((1.0, chroma, chroma), frame.planes, planes, strict=True):
         difference = np.subtract(original, plane, dtype=np.int32).astype(np.float32).ravel()
         total += weight * float(difference @ difference)
     return total / 4 ** (frame.depth - 8)
