@@ -199,6 +199,21 @@ def presets() -> list[str]:
     return lines
 
 
+def refinement() -> list[str]:
+    """What `benchmarks.refinement` measured. Nothing without that file."""
+    if not (RESULTS / "refinement.json").exists():
+        return []
+    result = load("refinement")
+    clips = list(result["points"])
+    lines = heading("Refinement of latents", result) + [
+        f"Training clips, {result['frames']} frames each, a keyframe and P frames in a chain, QP {', '.join(map(str, result['qps']))}: BD-rate (PSNR 6:1:1) against coding without refinement, of chains and of "
+        "their keyframes alone, and processor time to code a frame. Steps are those of `--refinement`. Not in the encoder: whole 8x8 positions zeroed where that costs less by the real "
+        "picture and tables, since what is left by then hardly ever does; and every frame coded at three QPs, of which the one is kept that costs least at its own.", ""]
+    rows = [[way, f"{r['chain']:+.2f} %", f"{r['keyframes']:+.2f} %", f"x {r['time']:.2f}", *(f"{r['clips'][clip]:+.1f}" for clip in clips)]
+            for way, r in result["summary"].items() if way != "none"]
+    return lines + table(["", "chains", "keyframes", "time to encode", *clips], rows)
+
+
 def tunes() -> list[str]:
     """What `benchmarks.lockstep tunes` and `benchmarks.block_qp` measured. Nothing without these files."""
     if not (RESULTS / "tunes.json").exists():
@@ -261,7 +276,7 @@ def kernels() -> list[str]:
 def main() -> None:
     lines = ["# Benchmarks", "", "Made by `python -m benchmarks.report` from the files under `benchmarks/results`. Speeds are ratios within one run; "
              "the machine had two cores and other work."]
-    lines += video() + tools() + runs() + presets() + tunes() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
+    lines += video() + tools() + runs() + presets() + refinement() + tunes() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
     lines += rate_control() + speed() + entropy() + kernels()
     PAGE.write_text("\n".join(lines) + "\n")
 

@@ -9,7 +9,7 @@ from zvc69.bitstream import FrameType
 from zvc69.codec import refinement
 from zvc69.codec.copying import step_size
 from zvc69.codec.frame_coder import FrameCoder
-from zvc69.codec.refinement import Refiner, Target, squared_error
+from zvc69.codec.refinement import Refiner, Target
 from zvc69.config import EncoderConfig
 from zvc69.core.pack import pack
 from zvc69.media import coded_frame
@@ -82,11 +82,10 @@ def test_cost_of_a_frame_never_rises(monkeypatch):
     class Watching(Refiner):
         def refine(self, first, round_again, analysis, qp, target):
             best, shown = super().refine(first, round_again, analysis, qp, target)
-            weight = model.manifest.distortion / step_size(qp) ** 2
             before = self._backend.synthesise(analysis, first.mean_2, first.sigma.residual(), qp)
             after = self._backend.synthesise(analysis, best.mean_2, best.sigma.residual(), qp)
             assert np.abs(shown - after).max() < 0.01
-            costs.append([self.bits(rounded) + weight * squared_error(p, target) for rounded, p in ((first, before), (best, after))])
+            costs.append([self.cost(rounded, decoded, qp, target) for rounded, decoded in ((first, before), (best, after))])
             return best, shown
 
     coder._refiner = Watching(model, create_backend("cpu", model, 1), 2)
@@ -110,6 +109,15 @@ def test_bits_are_those_of_the_tables():
     coded = index >= model.manifest.skip_below
     expected = model.integers.y_tables.bits(index[coded], r[coded]).sum()
     assert refiner.bits(refinement.Rounded([index], [r], np.empty(0), None)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_cost_is_that_of_bits_and_of_the_picture():
+    model = load_model("lite")
+    refiner = Refiner(model, create_backend("cpu", model, 1), 1)
+    nothing = refinement.Rounded([np.zeros((8, 12, 24), np.uint8)] * 4, [np.zeros((8, 12, 24), np.int16)] * 4, np.empty(0), None)
+    target = Target.of(np.full((96, 8, 12), 250, np.float32), 96, 64, None)
+    expected = (64 + 32 * 2 / 3) * 96 * 5 ** 2 / step_size(21) ** 2      # of a picture that is clipped to white
+    assert refiner.cost(nothing, np.full((96, 8, 12), 300, np.float32), 21, target) == pytest.approx(expected * refinement.DISTORTION_SHARE * model.manifest.distortion)
 
 
 def test_copied_blocks_and_what_is_outside_do_not_count():

@@ -26,7 +26,7 @@ FIRST_SHARE, FALL = 0.8, 0.75
 """Of the way to the best latents that the first step goes, and that of each step against the one before: all latents move at once, each as if it
 were alone, and come to rest as steps get shorter. Measured, as all numbers here, on chains of training clips."""
 DISTORTION_SHARE = 0.5
-"""Of a model's `distortion`, which rounding takes what it gains by here: the error is known, not guessed."""
+"""Of a model's `distortion`, that an error counts in rounding and in costs here, where it is known: analysis can but guess it."""
 LEAST_CURVATURE = 0.4
 """Against that of a DCT. What is below bends more together with its neighbours than alone."""
 KNOT = 9
@@ -75,7 +75,7 @@ class Refiner:
 
     def __init__(self, model: Model, backend: Backend, steps: int) -> None:
         self._backend, self._steps = backend, steps
-        self._distortion, self._skip = model.manifest.distortion, model.manifest.skip_below
+        self._distortion, self._skip = DISTORTION_SHARE * model.manifest.distortion, model.manifest.skip_below
         values = np.arange(-LARGEST, LARGEST + 1)
         self._bits = model.integers.y_tables.bits(np.arange(64)[:, None], values).ravel()
         self._curvatures: dict[tuple[bool, int], Array] = {}
@@ -83,17 +83,16 @@ class Refiner:
     def refine(self, first: Rounded, round_again: Callable[[Array], Rounded], analysis: Analysis, qp: int, target: Target) -> tuple[Rounded, Array]:
         """The best of `first`, the latents of `analysis` as they were rounded, and of what they become; and its packed picture, (96, h, w).
 
-        round_again: rounds other latents y, (96, h, w). The cost is bits + distortion / step^2 * squared error, with the model's `distortion`.
+        round_again: rounds other latents y, (96, h, w).
         """
-        scale = np.float32(1 / step_size(qp) ** 2)
-        whole_step = scale / (self._curvature(first, analysis, qp, target) * np.where(target.blocks > 0, target.blocks, 1))
+        whole_step = 1 / (step_size(qp) ** 2 * self._curvature(first, analysis, qp, target) * np.where(target.blocks > 0, target.blocks, 1))
         first_group = _first_group(analysis.y)
         now, y = first, analysis.y
         best, least, shown = first, np.inf, analysis.y
         for step in range(self._steps + 1):
             residual = now.sigma.residual()
             picture, gradient = self._backend.gradient(analysis, now.mean_2, residual, qp, target.picture, target.weight)
-            cost = self.bits(now) + self._distortion * float(scale) * squared_error(picture, target)
+            cost = self.cost(now, picture, qp, target)
             if cost < least:
                 best, least, shown = now, cost, picture
             if step < self._steps:
@@ -101,6 +100,10 @@ class Refiner:
                 y = y + np.float32(FIRST_SHARE * FALL ** step) * (wanted - y)
                 now = round_again(y)
         return best, shown
+
+    def cost(self, rounded: Rounded, picture: Array, qp: int, target: Target) -> float:
+        """Bits of the residuals, and for the squared error of what they are decoded to, (96, h, w)."""
+        return self.bits(rounded) + self._distortion / step_size(qp) ** 2 * squared_error(picture, target)
 
     def bits(self, rounded: Rounded) -> float:
         """Of the residuals, as the model's tables have it."""
