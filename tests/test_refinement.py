@@ -117,7 +117,7 @@ def test_cost_is_that_of_bits_and_of_the_picture():
     nothing = refinement.Rounded([np.zeros((8, 12, 24), np.uint8)] * 4, [np.zeros((8, 12, 24), np.int16)] * 4, np.empty(0), None)
     target = Target.of(np.full((96, 8, 12), 250, np.float32), 96, 64, None)
     expected = (64 + 32 * 2 / 3) * 96 * 5 ** 2 / step_size(21) ** 2      # of a picture that is clipped to white
-    assert refiner.cost(nothing, np.full((96, 8, 12), 300, np.float32), 21, target) == pytest.approx(expected * refinement.DISTORTION_SHARE * model.manifest.distortion)
+    assert refiner.cost(nothing, np.full((96, 8, 12), 300, np.float32), 21, target) == pytest.approx(expected * refinement.DISTORTION_SHARE * model.manifest.distortion, rel=1e-5)
 
 
 def test_copied_blocks_and_what_is_outside_do_not_count():

@@ -17,6 +17,10 @@ GRAPHS = {"gradient_intra": "synthesise_intra", "gradient_inter": "synthesise_in
 """By name: the graph whose picture is differentiated."""
 LATENTS, PICTURE = "y", "picture"
 WHITE = 255.0
+STEEP = 1e30
+"""Makes 1 and more of any positive value that matters."""
+FAR = -1 << 31
+"""Before the first of any axis."""
 
 
 def gradient_graph(synthesis: bytes) -> bytes:
@@ -37,11 +41,12 @@ class _Backward:
 
     def __init__(self, graph: OnnxGraph):
         self.nodes: list[bytes] = []
-        self.initialisers = [tensor_field(f"gradient.{name}", array) for name, array in _CONSTANTS.items()]
+        self.initialisers: list[bytes] = []
+        self._constants: dict[tuple, str] = {}
         self._count = 0
         way = list(_between(graph))
         self._reached = {LATENTS, *(node.outputs[0] for node in way)}
-        shown = self._add("Clip", PICTURE, "gradient.zero", "gradient.white")
+        shown = self._add("Clip", PICTURE, self._float(0), self._float(WHITE))
         self._sums = {PICTURE: self._add("Mul", self._add("Sub", shown, "target"), "weight")}
         for node in reversed(way):
             try:
@@ -51,16 +56,24 @@ class _Backward:
             step(self, node, self._sums.pop(node.outputs[0]))
         self.nodes.append(node_field("Identity", [self._sums[LATENTS]], "gradient"))
 
-    def _add(self, operator: str, *inputs: str, **attributes: int | tuple[int, ...] | float) -> str:
+    def _add(self, operator: str, *inputs: str, **attributes: int | tuple[int, ...]) -> str:
         self._count += 1
         name = f"gradient.{operator}{self._count}"
         self.nodes.append(node_field(operator, inputs, name, **attributes))
         return name
 
-    def _constant(self, value: float) -> str:
-        name = f"gradient.constant{len(self.initialisers)}"
-        self.initialisers.append(tensor_field(name, np.array(value, np.float32)))
-        return name
+    def _float(self, value: float) -> str:
+        return self._constant(np.array(value, np.float32))
+
+    def _integers(self, *values: int) -> str:
+        return self._constant(np.array(values, np.int64))
+
+    def _constant(self, array: np.ndarray) -> str:
+        key = array.dtype, array.tobytes()
+        if key not in self._constants:
+            self._constants[key] = f"gradient.constant{len(self._constants)}"
+            self.initialisers.append(tensor_field(self._constants[key], array))
+        return self._constants[key]
 
     def _give(self, name: str, gradient: str) -> None:
         """Adds to what has come back to a value."""
@@ -76,27 +89,31 @@ class _Backward:
             if name in self._reached:
                 self._give(name, self._add("Mul", gradient, other))
 
+    # Slopes are told by outputs, so that what runs forwards may still be fused into convolutions; and by arithmetic: runtimes are slow at Where.
+
+    def _above(self, value: str, least: float) -> str:
+        """1 where a value is positive, else `least`."""
+        return self._add("Clip", self._add("Mul", value, self._float(STEEP)), self._float(least), self._float(1))
+
+    def _within(self, value: str, low: str, high: str) -> str:
+        """1 where a value is between two others, else 0."""
+        return self._above(self._add("Mul", self._add("Sub", value, low), self._add("Sub", high, value)), 0)
+
     def _leaky(self, node: Node, gradient: str) -> None:
-        # Judged by the output, here and in clips: what runs forwards may then still be fused into convolutions.
-        above = self._add("Greater", node.outputs[0], "gradient.zero")
-        self._give(node.inputs[0], self._add("Where", above, gradient, self._add("Mul", gradient, self._constant(node.number("alpha")))))
+        self._give(node.inputs[0], self._add("Mul", gradient, self._above(node.outputs[0], node.number("alpha"))))
 
     def _clip(self, node: Node, gradient: str) -> None:
-        for operator, limit in (("Greater", node.inputs[1]), ("Less", node.inputs[2])):
-            gradient = self._add("Where", self._add(operator, node.outputs[0], limit), gradient, "gradient.zero")
-        self._give(node.inputs[0], gradient)
+        self._give(node.inputs[0], self._add("Mul", gradient, self._within(node.outputs[0], *node.inputs[1:])))
 
     def _hard_sigmoid(self, node: Node, gradient: str) -> None:
-        inner = self._add("Mul", gradient, self._constant(node.number("alpha")))
-        for operator, limit in (("Greater", "gradient.zero"), ("Less", "gradient.one")):
-            inner = self._add("Where", self._add(operator, node.outputs[0], limit), inner, "gradient.zero")
-        self._give(node.inputs[0], inner)
+        slope = self._add("Mul", self._within(node.outputs[0], self._float(0), self._float(1)), self._float(node.number("alpha")))
+        self._give(node.inputs[0], self._add("Mul", gradient, slope))
 
     def _concatenation(self, node: Node, gradient: str) -> None:
         first, *others = node.inputs
         if self._reached.intersection(others):
             raise ValueError("a concatenation is not differentiated unless latents come first in it")
-        self._give(first, self._add("Slice", gradient, "gradient.begin", "gradient.channels", "gradient.axis"))
+        self._give(first, self._add("Slice", gradient, self._integers(0), self._integers(CHANNELS), self._integers(1)))
 
     def _convolution(self, node: Node, gradient: str) -> None:
         groups, size, pads = (node.integers[name] for name in ("group", "kernel_shape", "pads"))
@@ -106,16 +123,13 @@ class _Backward:
         if groups == (1,):
             weight = self._add("Transpose", weight, perm=(1, 0, 2, 3))
         if size != (1, 1):      # turned by half of a circle
-            weight = self._add("Slice", weight, *(f"gradient.{name}" for name in ("last", "first", "axes", "backwards")))
+            weight = self._add("Slice", weight, self._integers(-1, -1), self._integers(FAR, FAR), self._integers(2, 3), self._integers(-1, -1))
         self._give(node.inputs[0], self._add("Conv", gradient, weight, group=groups[0], kernel_shape=size, pads=pads, strides=(1, 1)))
 
 
 _STEPS: dict[str, Callable[[_Backward, Node, str], None]] = {
     "Add": _Backward._pass, "Identity": _Backward._pass, "Mul": _Backward._product, "LeakyRelu": _Backward._leaky, "Clip": _Backward._clip,
     "Conv": _Backward._convolution, "HardSigmoid": _Backward._hard_sigmoid, "Concat": _Backward._concatenation}
-_CONSTANTS = {"zero": np.array(0, np.float32), "one": np.array(1, np.float32), "white": np.array(WHITE, np.float32),
-              "last": np.array([-1, -1]), "first": np.array([-(1 << 31), -(1 << 31)]), "axes": np.array([2, 3]), "backwards": np.array([-1, -1]),
-              "begin": np.array([0]), "channels": np.array([CHANNELS]), "axis": np.array([1])}
 
 
 def _between(graph: OnnxGraph) -> Iterator[Node]:
