@@ -98,7 +98,7 @@ class Chain:
 
 
 def _cost(frame: Frame, coded: Coded, qp: int) -> float:
-    return 8 * len(coded.payload) + DISTORTION * LAGRANGIAN / step_size(qp) ** 2 * error_of(frame, coded.reference.planes)
+    return 8 * len(coded.payload) + DISTORTION * LAGRANGIAN / step_size(qp) ** 2 * error_of(frame, coded.reference.planes, qp)
 
 
 def ways(steps: list[int]) -> dict[str, tuple[FrameCoder, tuple[int, ...]]]:

@@ -7,7 +7,7 @@ import pytest
 from zvc69 import Decoder, Encoder
 from zvc69.bitstream import FrameType
 from zvc69.codec import refinement
-from zvc69.codec.copying import step_size
+from zvc69.codec.copying import chroma_weight, step_size
 from zvc69.codec.frame_coder import FrameCoder
 from zvc69.codec.refinement import Refiner, Target
 from zvc69.config import EncoderConfig
@@ -115,8 +115,8 @@ def test_cost_is_that_of_bits_and_of_the_picture():
     model = load_model("lite")
     refiner = Refiner(model, create_backend("cpu", model, 1), 1)
     nothing = refinement.Rounded([np.zeros((8, 12, 24), np.uint8)] * 4, [np.zeros((8, 12, 24), np.int16)] * 4, np.empty(0), None)
-    target = Target.of(np.full((96, 8, 12), 250, np.float32), 96, 64, None)
-    expected = (64 + 32 * 2 / 3) * 96 * 5 ** 2 / step_size(21) ** 2      # of a picture that is clipped to white
+    target = Target.of(np.full((96, 8, 12), 250, np.float32), 96, 64, 21, None)
+    expected = (64 + 32 * chroma_weight(21)) * 96 * 5 ** 2 / step_size(21) ** 2      # of a picture that is clipped to white
     assert refiner.cost(nothing, np.full((96, 8, 12), 300, np.float32), 21, target) == pytest.approx(expected * refinement.DISTORTION_SHARE * model.manifest.distortion, rel=1e-5)
 
 
@@ -124,9 +124,9 @@ def test_copied_blocks_and_what_is_outside_do_not_count():
     packed = pack(*coded_frame(picture(0, **SIZE), encoder().header).planes, 8)
     copy = np.zeros((2, 3), bool)
     copy[1, 2] = True
-    target = Target.of(packed, 90, 50, copy)
+    target = Target.of(packed, 90, 50, 30, copy)
     assert not target.weight[:, 4:, 8:].any() and not target.weight[:, 7:].any()
-    assert target.weight[0, 6, 0] == 1 and target.weight[64, 0, 11] == pytest.approx(2 / 3)
+    assert target.weight[0, 6, 0] == 1 and target.weight[64, 0, 11] == pytest.approx(chroma_weight(30))
 
 
 def test_rate_control_codes_refined_frames_again():

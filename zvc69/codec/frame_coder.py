@@ -117,7 +117,7 @@ class FrameCoder:
             classes = self._rounding.classes(packed)
         out, latents = None, self._round(analysis, analysis.y, z, conditions, self._rounding.thresholds, classes)
         if self._refiner:
-            target = Target.of(packed, frame.width, frame.height, copy, None if classes is None else class_weights(classes))
+            target = Target.of(packed, frame.width, frame.height, qp, copy, None if classes is None else class_weights(classes))
             with self._stage("refinement"):
                 latents, out = self._refiner.refine(
                     latents, lambda y: self._round(analysis, y, z, conditions, self._refined.thresholds, classes), analysis, qp, target)

@@ -18,7 +18,7 @@ from ..core.pack import CHANNELS, LUMA
 from ..core.scale import FrameSigma
 from ..model import Backend, Model
 from ..model.backend import Analysis
-from .copying import CHROMA_WEIGHT, step_size
+from .copying import chroma_weight, step_size
 
 Array = NDArray[np.float32]
 
@@ -57,16 +57,16 @@ class Target:
     blocks: Array
 
     @classmethod
-    def of(cls, packed: Array, width: int, height: int, copy: NDArray[np.bool_] | None, weight: NDArray[np.float32] | None = None) -> Target:
-        """Of a packed picture: errors count as in PSNR of 6:1:1, times `weight` (h, w) if given; in blocks that are copied or outside of
-        `width` x `height`, not at all."""
+    def of(cls, packed: Array, width: int, height: int, qp: int, copy: NDArray[np.bool_] | None, weight: NDArray[np.float32] | None = None) -> Target:
+        """Of a packed picture: errors count as for PSNR of 6:1:1 (`chroma_weight`), times `weight` (h, w) if given; in blocks that are copied or
+        outside of `width` x `height`, not at all."""
         _, h, w = packed.shape
         counted = np.ones((h, w), np.float32) if weight is None else weight.copy()
         counted[-(-height // 8):] = 0
         counted[:, -(-width // 8):] = 0
         if copy is not None:
             counted[np.repeat(np.repeat(copy, 4, 0), 4, 1)] = 0
-        weights = np.repeat(np.float32([1, CHROMA_WEIGHT]), (LUMA, CHANNELS - LUMA))[:, None, None] * counted
+        weights = np.repeat(np.float32([1, chroma_weight(qp)]), (LUMA, CHANNELS - LUMA))[:, None, None] * counted
         return cls(packed, weights, counted)
 
 
