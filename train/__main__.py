@@ -61,6 +61,22 @@ def profile_command(model, phase, data, steps, threads) -> None:
         click.echo(f"{name:<36}{value:8.1%}" if name.startswith("share") else f"{name:<36}{value:8.1f}")
 
 
+@main.command("compare")
+@click.argument("weights", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--clips", type=click.Path(exists=True, path_type=Path), required=True, help="Folder of clips to code.")
+@click.option("--frames", type=click.IntRange(2), default=14, show_default=True)
+@click.option("--threads", type=int, default=1, show_default=True)
+def compare_command(weights, clips, frames, threads) -> None:
+    """How well several weights code chains of P frames: BD-rate against the first, and the planes' PSNR."""
+    from .compare import QPS, compare
+    torch.set_num_threads(threads)
+    rates, means = compare([load_network(path)[0] for path in weights], clips, frames)
+    for path, rate, mean in zip(weights, rates, means):
+        click.echo(f"{path}: {rate:+.2f} %")
+        for qp, bits, (y, u, v) in zip(QPS, mean.bits, mean.psnr):
+            click.echo(f"  QP {qp}: {bits:.4f} bits per pixel, Y {y:.2f} dB, U {u - y:+.2f}, V {v - y:+.2f}")
+
+
 @main.command()
 @click.option("--resume", type=click.Path(exists=True, path_type=Path), required=True, help="Checkpoint (.pt) or released model folder.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True,

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from zvc69.codec.copying import FIRST_BIT_COST
+from zvc69.codec.copying import COPY_BITS, FIRST_BIT_COST
 from zvc69.core import motion
 
 from . import checkpoint_training
@@ -20,11 +21,20 @@ from .structure import Coding
 from .warp import best_modes, fetch_state, warp_packed
 
 I_WEIGHT = 0.5               # I frames cost most of the bits of a short chain; P frames are what is learned here
-COPY_SHARE = 0.6             # of the crops have copy blocks
-COPY_BITS = (1.0, 12.0)      # a block is copied if coding it gains less than a threshold drawn from here
-RESET_SHARE = 0.1            # of the frames with references start from the blank sigma state
-UNWARPED_SHARE = 0.05        # have all vectors zero: the implicit mode
 ROLLOUT = dict(rate="coded", rd=True, skip_below=SKIP_BELOW, half=True, half_sigma=True)    # the encoder's own arithmetic, but for bf16
+
+
+@dataclass(frozen=True)
+class Chances:
+    """What is drawn for a sequence and its frames."""
+
+    copy: float = 0.6                             # share of the crops that have copy blocks
+    copy_bits: tuple[float, float] = (1.0, 12.0)  # a block is copied if coding it gains less than a threshold drawn from here
+    reset: float = 0.1                            # share of the frames with references that start from the blank sigma state
+    unwarped: float = 0.05                        # share that has all vectors zero: the implicit mode
+
+
+NONE = Chances(1.0, (COPY_BITS, COPY_BITS), 0.0, 0.0)       # as the encoder has it
 
 
 def frame_qp(base: torch.Tensor, offset: int) -> torch.Tensor:
@@ -56,7 +66,8 @@ def fields(current: torch.Tensor, reference: torch.Tensor, qp: torch.Tensor) -> 
 
 
 def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
-                  through_time: bool = False, checkpointed: bool = False, rollout: int = 0, **how) -> Iterator[tuple[Coding, torch.Tensor, torch.Tensor, Output]]:
+                  through_time: bool = False, checkpointed: bool = False, rollout: int = 0, chances: Chances = Chances(),
+                  **how) -> Iterator[tuple[Coding, torch.Tensor, torch.Tensor, Output]]:
     """Codes the frames of `pictures` (N, T, 96, h, w) in the order of `structure`; gives each one's plan, picture, QP and output.
 
     through_time: gradients reach the frames that a frame refers to. checkpointed: activations are computed again for gradients
@@ -64,14 +75,14 @@ def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Codi
     live with errors that have gathered. `how` goes to `Network.forward`.
     """
     n = pictures.shape[0]
-    thresholds = torch.empty(n).uniform_(*COPY_BITS, generator=generator) * (torch.rand(n, generator=generator) < COPY_SHARE)
+    thresholds = torch.empty(n).uniform_(*chances.copy_bits, generator=generator) * (torch.rand(n, generator=generator) < chances.copy)
     done: dict[int, torch.Tensor] = {}
     states: dict[int, torch.Tensor] = {}
     for number, coding in enumerate(structure):
         learned = number >= rollout
         picture = pictures[:, coding.t].contiguous(memory_format=torch.channels_last)
         qp = frame_qp(base_qp, coding.offset)
-        frame = (picture, qp) if coding.a is None else _predicted(network, picture, qp, coding, done, states, thresholds, generator)
+        frame = (picture, qp) if coding.a is None else _predicted(network, picture, qp, coding, done, states, thresholds, generator, chances)
         with torch.set_grad_enabled(learned and torch.is_grad_enabled()):
             run = checkpoint_training.forward if checkpointed and learned else Network.__call__
             out = run(network, *frame, **(how if learned else ROLLOUT))
@@ -101,12 +112,12 @@ def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Codi
     return stats
 
 
-def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding: Coding, done, states, thresholds, generator) -> tuple:
+def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding: Coding, done, states, thresholds, generator, chances: Chances) -> tuple:
     """A predicted frame as `Network.forward` takes it."""
     def chance() -> float:
         return float(torch.rand((), generator=generator))
 
-    unwarped = chance() < UNWARPED_SHARE
+    unwarped = chance() < chances.unwarped
     still = torch.zeros(picture.shape[0], 2, *picture.shape[2:])
 
     def compensated(t: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -118,7 +129,7 @@ def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding
     slot_a, field = compensated(coding.a)
     slot_b = slot_a if coding.b is None else compensated(coding.b)[0]
     blend = 0.5 if coding.between else 0.0
-    state = None if chance() < RESET_SHARE else fetch_state(states[coding.a], field)
+    state = None if chance() < chances.reset else fetch_state(states[coding.a], field)
     with torch.no_grad():
         base = torch.lerp(slot_a, slot_b, blend)
         copy = copy_map((network.transform(picture) - network.transform(base)) * LEVELS, qp, thresholds)

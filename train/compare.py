@@ -1,0 +1,79 @@
+"""Which of several weights codes clips best: BD-rate of whole chains, minutes instead of the hours of an export and of real streams."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from zvc69.codec.gop import KEY_OFFSET, OFFSETS
+from zvc69.metrics import bd_rate
+
+from .config import SKIP_BELOW
+from .data import load_clip, media_files
+from .layers import pack
+from .network import Network
+from .structure import Coding
+from .temporal import NONE, code_sequence
+
+SIZE = 224           # of the crop in the middle
+QPS = (16, 27, 38, 49)
+WEIGHTS = 6, 1, 1    # of PSNR of Y, U, V
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Bits per pixel and PSNR of the planes at each of QPS, means over frames. Bits are those of symbols, estimated; vectors cost none."""
+
+    bits: list[float]
+    psnr: list[tuple[float, float, float]]
+
+    @property
+    def points(self) -> list[tuple[float, float]]:
+        """(rate, PSNR 6:1:1) pairs."""
+        return [(b, float(np.dot(p, WEIGHTS)) / sum(WEIGHTS)) for b, p in zip(self.bits, self.psnr)]
+
+
+def middle(path: Path, frames: int) -> torch.Tensor:
+    """The first frames of a clip, cut in the middle to SIZE x SIZE: (1, frames, 96, SIZE / 8, SIZE / 8). Raises ValueError if it is smaller or shorter."""
+    pictures = load_clip(path, frames=frames)
+    if len(pictures) < frames or min(pictures[0].y.shape) < SIZE:
+        raise ValueError(f"{path.name} has no {frames} frames of {SIZE}x{SIZE}")
+
+    def cut(name: str, size: int) -> torch.Tensor:
+        planes = np.stack([getattr(p, name) for p in pictures])
+        top, left = ((n - size) // 2 // 8 * 8 for n in planes.shape[1:])
+        return torch.from_numpy(planes[:, top:top + size, left:left + size]).float()[:, None]
+
+    return pack(cut("y", SIZE), cut("u", SIZE // 2), cut("v", SIZE // 2))[None]
+
+
+@torch.no_grad()
+def curve(network: Network, clip: torch.Tensor) -> Curve:
+    """One I and then P frames at the encoder's QP offsets, with its rounding and copy blocks; all of QPS beside each other."""
+    frames = clip.shape[1]
+    structure = [Coding(0, KEY_OFFSET)] + [Coding(t, OFFSETS[t % len(OFFSETS)], t - 1) for t in range(1, frames)]
+    bits, psnr = torch.zeros(len(QPS)), torch.zeros(len(QPS), 3)
+    coded = code_sequence(network, clip.repeat(len(QPS), 1, 1, 1, 1), structure, torch.tensor(QPS), torch.Generator().manual_seed(0), chances=NONE,
+                          rate="coded", rd=True, skip_below=SKIP_BELOW, half_sigma=False)
+    for _, picture, _, out in coded:
+        bits += (out.y_bits + out.z_bits) / SIZE ** 2 / frames
+        error = (out.picture.round().clamp(0, 255) - picture) ** 2
+        mse = torch.stack([error[:, a:b].mean((1, 2, 3)) for a, b in ((0, 64), (64, 80), (80, 96))], 1)
+        psnr += 20 * math.log10(255) - 10 * torch.log10(mse.clamp(min=1e-3))
+    return Curve(bits.tolist(), [tuple(p) for p in (psnr / frames).tolist()])
+
+
+def compare(networks: Sequence[Network], clips: Path, frames: int) -> tuple[list[float], list[Curve]]:
+    """Of each network: mean BD-rate against the first over the clips of a folder, in per cent, and its curve, a mean over clips."""
+    curves = []
+    for path in media_files(clips):
+        clip = middle(path, frames)
+        curves.append([curve(network.eval(), clip) for network in networks])
+    rates = [float(np.mean([bd_rate(of_clip[0].points, of_clip[n].points) for of_clip in curves])) for n in range(len(networks))]
+    means = [Curve(np.mean([c[n].bits for c in curves], axis=0).tolist(), [tuple(p) for p in np.mean([c[n].psnr for c in curves], axis=0).tolist()])
+             for n in range(len(networks))]
+    return rates, means
