@@ -76,7 +76,7 @@ def test_graphs_that_cannot_be_differentiated_are_refused():
 
 
 def _graph_of(operator: str) -> bytes:
-    """A model like a synthesis: y = r + mean_1, picture = operator(y)."""
+    """A graph like a synthesis: y = r + mean_1, picture = operator(y)."""
     graph = OnnxGraph(Model(MODELS["lite"]).graph("synthesise_intra"))
     nodes = [node_field("Add", ["r", "mean_1"], "y"), node_field(operator, ["y"], "picture")]
     graph.nodes.clear()

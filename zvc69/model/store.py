@@ -34,7 +34,10 @@ class Model:
     def graph(self, name: str) -> bytes:
         """A serialised ONNX graph, e.g. "decode_intra"; a stage by itself (`stages.STAGES`), or a gradient (`gradient.GRAPHS`)."""
         if name in gradient.GRAPHS:
-            return gradient.gradient_graph(self.graph(gradient.GRAPHS[name]))
+            try:
+                return gradient.gradient_graph(self.graph(gradient.GRAPHS[name]))
+            except ValueError as error:
+                raise ModelError(f"model {self.manifest.name} has no gradient, which refinement needs: {error}") from error
         if name in STAGES:
             return self._whole.part(*STAGES[name])
         return read_file(self.folder, self.manifest, f"{name}.onnx")
