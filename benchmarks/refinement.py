@@ -152,17 +152,16 @@ def main() -> None:
     parser.add_argument("--steps", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2, 4, 6, 10])
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    clips = {}
+    words = [Path(word).name if Path(word).exists() else word for word in sys.argv[1:]]
+    about, clips = environment("python -m benchmarks.refinement " + shlex.join(words)), {}
     for path in args.clips:
         clips[path.stem] = measure(path, args.frames, args.qp, args.steps)
         print(path.stem, *(f"{way} {r['chain']:+.2f}" for way, r in summary({path.stem: clips[path.stem]}).items()), sep="  ", flush=True)
-    found = summary(clips)
-    for way, r in found.items():
+        if args.json:      # after each clip: what stands there is whole
+            result = about | dict(frames=args.frames, qps=args.qp, summary=summary(clips), points=clips)
+            args.json.write_text(json.dumps(result, indent=1) + "\n")
+    for way, r in summary(clips).items():
         print(f"{way:28} chain {r['chain']:+.2f} %  keyframes {r['keyframes']:+.2f} %  time x {r['time']:.2f}")
-    if args.json:
-        words = [Path(word).name if Path(word).exists() else word for word in sys.argv[1:]]
-        result = environment("python -m benchmarks.refinement " + shlex.join(words)) | dict(frames=args.frames, qps=args.qp, summary=found, points=clips)
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

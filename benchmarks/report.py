@@ -207,8 +207,8 @@ def refinement() -> list[str]:
     clips = list(result["points"])
     lines = heading("Refinement of latents", result) + [
         f"Training clips, {result['frames']} frames each, a keyframe and P frames in a chain, QP {', '.join(map(str, result['qps']))}: BD-rate (PSNR 6:1:1) against coding without refinement, of chains and of "
-        "their keyframes alone, and processor time to code a frame. Steps are those of `--refinement`. Not in the encoder: whole 8x8 positions zeroed where that costs less by the real "
-        "picture and tables, since what is left by then hardly ever does; and every frame coded at three QPs, of which the one is kept that costs least at its own.", ""]
+        "their keyframes alone, and processor time to code a frame, in turn in one run. Steps are those of `--refinement`. The last two bring nothing and are not in the encoder: zeroing whole "
+        "8x8 positions where that costs less by the real picture and tables, after 6 steps; and coding every frame at three QPs, of which the one is kept that costs least at its own.", ""]
     rows = [[way, f"{r['chain']:+.2f} %", f"{r['keyframes']:+.2f} %", f"x {r['time']:.2f}", *(f"{r['clips'][clip]:+.1f}" for clip in clips)]
             for way, r in result["summary"].items() if way != "none"]
     return lines + table(["", "chains", "keyframes", "time to encode", *clips], rows)
