@@ -10,10 +10,11 @@ import pytest
 import zvc69
 from zvc69 import Encoder, Frame
 from zvc69.bitstream import FrameType
+from zvc69.codec.frame_coder import Coded
 from zvc69.codec.gop import FramePlan
-from zvc69.codec.slots import missing_in_mean
+from zvc69.codec.slots import Reference, missing_in_mean
 from zvc69.codec.copying import chroma_weight
-from zvc69.codec.trial import RunTrials, Tried, squared_error
+from zvc69.codec.trial import RunCost, RunTrials, Tried, squared_error
 
 from .inter_samples import HEIGHT, MODEL, WIDTH, coded, picture
 
@@ -40,7 +41,28 @@ def test_way_that_costs_less_is_kept_until_the_next_trial():
 
 def test_more_effort_tries_every_run():
     attempts = Attempts((9, 7), (7, 9), (9, 7))
-    assert [RunTrials.choose(trials, WAYS, full=True) for trials in 3 * [RunTrials(attempts, effort=2)]] == [WAYS[1], WAYS[0], WAYS[1]]
+    assert [RunTrials.choose(trials, WAYS, full=True) for trials in 3 * [RunTrials(attempts, effort=3)]] == [WAYS[1], WAYS[0], WAYS[1]]
+
+
+def test_p_frames_that_win_behind_a_keyframe_are_tried_again_at_the_next_run():
+    attempts = Attempts((7, 9), (9, 7))
+    trials = RunTrials(attempts, effort=1)
+    assert [trials.choose(WAYS, full=True, first=n == 0) for n in range(5)] == [WAYS[0]] + 4 * [WAYS[1]]
+    assert attempts.runs == 2
+
+
+def test_b_frames_that_win_behind_a_keyframe_are_not():
+    attempts = Attempts((9, 7), (7, 9))
+    trials = RunTrials(attempts, effort=1)
+    assert [trials.choose(WAYS, full=True, first=n == 0) for n in range(4)] == 4 * [WAYS[1]] and attempts.runs == 1
+
+
+@pytest.mark.parametrize("effort, tried", [(1, 2), (2, 3), (3, 3)])
+def test_shorter_runs_of_b_frames_are_tried_from_effort_2_on(effort, tried):
+    ways = [[FramePlan(n, FrameType.P, 0)] for n in range(3)]
+    attempts = []
+    RunTrials(lambda plans: attempts.append(plans) or Tried(float(len(attempts)), {}), effort).choose(ways, full=True)
+    assert attempts == ways[:tried]
 
 
 def test_new_scene_is_tried_at_its_first_whole_run():
@@ -76,14 +98,22 @@ def frames():
 @pytest.mark.parametrize("cost, types", [(1.0, "P"), (-1.0, "B")])
 def test_coded_is_what_either_way_alone_gives(frames, cost, types, monkeypatch):
     costs = itertools.cycle([0.0, cost])
-    monkeypatch.setattr("zvc69.codec.encoder.frame_cost", lambda frame, qp, coded, last: next(costs) if last else 0.0)
-    packets, _ = encoded(frames[:9], qp=30, b_frames="auto")
+    monkeypatch.setattr(RunCost, "total", property(lambda self: next(costs)))
+    packets, _ = encoded(frames[:9], qp=30, b_frames="auto", b_trials=1)
     alone, _ = encoded(frames[:9], qp=30, b_frames=0 if types == "P" else 7)
     assert [bytes(packet) for packet in packets] == [bytes(packet) for packet in alone]
     assert sum(packet.header.type == FrameType[types] for packet in packets) == (8 if types == "P" else 7)
 
 
-@pytest.mark.parametrize("options", [dict(qp=30), dict(qp=30, sigma_reset=2), dict(crf=30.4), dict(bitrate=100.0), dict(qp=30, gop=11, b_trials=2)])
+def test_run_may_have_p_frames_with_three_b_frames_before_each(frames, monkeypatch):
+    costs = itertools.cycle([0.0, 1.0, -1.0])
+    monkeypatch.setattr(RunCost, "total", property(lambda self: next(costs)))
+    packets, _ = encoded(frames[:9], qp=30, b_frames="auto", b_trials=2)
+    alone, _ = encoded(frames[:9], qp=30, b_frames=3)
+    assert [bytes(packet) for packet in packets] == [bytes(packet) for packet in alone]
+
+
+@pytest.mark.parametrize("options", [dict(qp=30), dict(qp=30, sigma_reset=2), dict(crf=30.4), dict(bitrate=100.0), dict(qp=30, gop=11, b_trials=3)])
 def test_streams_of_trials_decode_whole_and_in_order(frames, options):
     packets, stream = encoded(frames, b_frames="auto", **options)
     with zvc69.open(stream, threads=1) as video:
@@ -103,6 +133,19 @@ def test_plane_that_is_missing_makes_the_mean_right_within_the_range_of_samples(
     luma, one = np.array([[100, 100, 250, 3]], np.uint8), np.array([[90, 110, 240, 8]], np.uint8)
     assert missing_in_mean(luma, one, 8).tolist() == [[110, 90, 255, 0]]
     assert missing_in_mean(luma.astype(np.uint16), one.astype(np.uint16), 10).tolist() == [[110, 90, 260, 0]]
+
+
+def test_cost_of_a_run_is_that_of_frames_of_its_mean_psnr():
+    original = Frame(np.zeros((16, 16), np.uint8), *2 * [np.zeros((8, 8), np.uint8)])
+
+    def cost(*levels: int) -> float:
+        total = RunCost(20.0)
+        for n, level in enumerate(levels):
+            reference = Reference((original.y + np.uint8(level), *original.planes[1:]), None, n, 20)
+            total.add(original, Coded(b"", reference, (None, None)), last=n == len(levels) - 1)
+        return total.total
+
+    assert cost(4, 16, 8) == pytest.approx(cost(8, 8, 8), rel=1e-2) and cost(4, 4, 16) > cost(4, 16, 4)
 
 
 def test_error_of_planes_weighs_chroma_and_depth():

@@ -25,7 +25,7 @@ from .ratecontrol import Clip, Complexity, FrameStatistics, KnownRuns, PlannedFr
 from .references import PictureBuffer
 from .scenecut import SceneCutDetector
 from .slots import Reference
-from .trial import LONGEST_RUN, RunTrials, Tried, frame_cost
+from .trial import LONGEST_RUN, SHORTER_RUNS, RunCost, RunTrials, Tried
 
 
 class Encoder:
@@ -69,7 +69,7 @@ class Encoder:
         auto = config.b_frames == AUTO
         self._trials = RunTrials(self._attempt, config.b_trials) if auto and statistics is None else None
         chooser = KnownRuns(statistics) if auto and statistics is not None else self._trials
-        self._gop = GopPlanner(config.gop, LONGEST_RUN if auto else config.b_frames, config.sigma_reset, chooser)
+        self._gop = GopPlanner(config.gop, LONGEST_RUN if auto else config.b_frames, config.sigma_reset, chooser, SHORTER_RUNS if auto else ())
         self._expected = None if statistics is None else {frame.number: frame.fingerprint for frame in statistics.frames}
         self._rate = rate_controller(config, self.qp, width * height, self.header.fps, statistics)
         self._collected: list[FrameStatistics] | None = None
@@ -225,18 +225,18 @@ class Encoder:
 
     def _attempt(self, plans: Plans) -> Tried:
         """A run of P and B frames coded for trial."""
-        pictures, cost, frames = self._pictures.copy(), 0.0, {}
+        pictures, cost, frames = self._pictures.copy(), RunCost(self._base_qp), {}
         last = max(plan.number for plan in plans)
         for plan in plans:
             picture, qp = self._waiting[plan.number][0], min(max(round(self._base_qp + plan.offset), 0), MAX_QP)
             coded = self._code_at(qp, plan, picture, pictures, wanted=True)
-            cost += frame_cost(picture, self._base_qp, coded, last=plan.number == last)
+            cost.add(picture, coded, last=plan.number == last)
             if plan.stored:
                 pictures.add(coded.reference, plan.number)
             else:
                 coded = replace(coded, reference=None)      # which takes memory, and is not needed any more
             frames[plan] = qp, coded
-        return Tried(cost, frames)
+        return Tried(cost.total, frames)
 
     def _past(self, pts: int, pictures: PictureBuffer[Reference]) -> list[Reference]:
         """What a P frame may refer to: the frame before it, and the best of the older ones."""

@@ -10,9 +10,9 @@ from ..bitstream import FrameType
 KEY_OFFSET = -13
 OFFSETS = (-2, 1, 0, 1)
 """Of P frames without B frames between, by number in the group modulo 4: every fourth is better, and the frames after it live on that."""
-ANCHOR_OFFSET = -6
-LEVEL_OFFSETS = (-2, 2, 6, 7)
-"""Of B frames, by level: those that others refer to are better."""
+RUN_OFFSETS = {1: (-2, 3), 3: (-4, 0, 4), 7: (-6, -2, 2, 6), 15: (-6, -2, 2, 6, 7)}
+"""Of runs with so many B frames: of the P frame that ends them, and of B frames by level. Those that others refer to are better, the more so the more
+there are that do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ Plans = Sequence[FramePlan]
 class RunChooser(Protocol):
     """Decides how the frames up to a P frame, a run, are coded."""
 
-    def choose(self, ways: Sequence[Plans], full: bool) -> Plans:
+    def choose(self, ways: Sequence[Plans], full: bool, first: bool = False) -> Plans:
         """One of `ways` to code the frames of a run: P frames alone, then with B frames. full: the run was not cut short by the
-        end of a group. All frames before it are coded."""
+        end of a group. first: it is the first one behind a keyframe. All frames before it are coded."""
 
     def begin_scene(self) -> None:
         """The next run is of another scene."""
@@ -50,16 +50,17 @@ class RunChooser(Protocol):
 class GopPlanner:
     """Plans groups of pictures: a keyframe every `gop` frames (0: the first only), between them P frames, and before
     each of these `b_frames` (0, 1, 3, 7 or 15; fewer where a group ends) B frames in levels, each halfway between two others.
-    Every `sigma_reset`-th P frame of a group (0: none) begins the sigma state anew. chooser: decides of each run whether it has its
-    B frames, or P frames instead.
+    Every `sigma_reset`-th P frame of a group (0: none) begins the sigma state anew. chooser: decides of each run of `b_frames` + 1 whether it has
+    its B frames, or P frames alone, or as many B frames before each of its P frames as one of `shorter` says.
 
     >>> planner = GopPlanner(0, b_frames=3)
     >>> [(plan.number, plan.type.name, plan.layer) for n in range(5) for plan in planner.push(n)]
     [(0, 'I', 0), (4, 'P', 0), (2, 'B', 1), (1, 'B', 2), (3, 'B', 2)]
     """
 
-    def __init__(self, gop: int, b_frames: int = 0, sigma_reset: int = 0, chooser: RunChooser | None = None) -> None:
+    def __init__(self, gop: int, b_frames: int = 0, sigma_reset: int = 0, chooser: RunChooser | None = None, shorter: Sequence[int] = ()) -> None:
         self._length, self._between, self._reset, self._chooser = gop, b_frames, sigma_reset, chooser
+        self._ways = 0, b_frames, *shorter
         self._key: int | None = None
         self._p_frames = 0                   # of this group
         self._anchor = 0                     # the frame coded last that is no B frame
@@ -94,10 +95,11 @@ class GopPlanner:
         self._waiting, self._anchor = [], last
         if self._chooser is None:
             return self._run(first, last, self._between)
-        before = self._p_frames
-        without = self._run(first, last, 0)
-        self._p_frames = before
-        chosen = self._chooser.choose([without, self._run(first, last, self._between)], full=count > self._between)
+        before, ways = self._p_frames, []
+        for between in self._ways:
+            self._p_frames = before
+            ways.append(self._run(first, last, between))
+        chosen = self._chooser.choose(ways, full=count > self._between, first=first == self._key)
         self._p_frames = before + sum(plan.type == FrameType.P for plan in chosen)
         return list(chosen)
 
@@ -108,19 +110,18 @@ class GopPlanner:
             anchor = min(first + between + 1, last)
             self._p_frames += 1
             reset = self._reset > 0 and self._p_frames % self._reset == 0
-            offset = ANCHOR_OFFSET if between else OFFSETS[(anchor - self._key) % len(OFFSETS)]
-            plans += [FramePlan(anchor, FrameType.P, offset, sigma_reset=reset, to_key=self._to_key(anchor)), *self.halves(first, anchor)]
+            offset, *levels = RUN_OFFSETS[between] if between else (OFFSETS[(anchor - self._key) % len(OFFSETS)],)
+            plans += [FramePlan(anchor, FrameType.P, offset, sigma_reset=reset, to_key=self._to_key(anchor)), *self.halves(first, anchor, levels)]
             first = anchor
         return plans
 
-    def halves(self, first: int, last: int, level: int = 1) -> list[FramePlan]:
-        """B frames between two coded ones, in coding order."""
+    def halves(self, first: int, last: int, offsets: Sequence[int] = RUN_OFFSETS[15][1:], level: int = 1) -> list[FramePlan]:
+        """B frames between two coded ones, in coding order. offsets: of QP, by level; at least as many as there will be levels."""
         if last - first < 2:
             return []
         middle = (first + last) // 2
-        offset = LEVEL_OFFSETS[min(level, len(LEVEL_OFFSETS)) - 1]
-        plan = FramePlan(middle, FrameType.B, offset, level, last - first > 2, first, last, to_key=self._to_key(middle))
-        return [plan, *self.halves(first, middle, level + 1), *self.halves(middle, last, level + 1)]
+        plan = FramePlan(middle, FrameType.B, offsets[level - 1], level, last - first > 2, first, last, to_key=self._to_key(middle))
+        return [plan, *self.halves(first, middle, offsets, level + 1), *self.halves(middle, last, offsets, level + 1)]
 
     def _to_key(self, number: int) -> int:
         return self._key + self._length - number if self._length and self._key is not None else 0

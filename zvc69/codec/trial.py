@@ -1,11 +1,13 @@
 """Runs of frames coded in more than one way for trial: with B frames or without, whichever costs less.
 
 What B frames gain differs from clip to clip by -30 to +20 % of the bits, and no measure on the originals that was tried tells which it will be
-(costs of prediction over one and over more frames, of bidirectional prediction, of coding alone). Coding eight frames both ways does, and what it
-finds holds for the runs after it; so runs are tried now and then, and the way that won is kept in between.
+(costs of prediction over one and over more frames, of bidirectional prediction, of coding alone). Coding eight frames in each way does, and what it
+finds holds for the runs after it; so runs are tried now and then, and the way that won is kept in between. Not what is found of the first run behind
+a keyframe, if P frames win there: they live on the keyframe, and get worse from run to run where B frames do not, as in fast motion.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,11 +19,13 @@ from .frame_coder import Coded
 from .gop import FramePlan, Plans
 from .temporal import Planes
 
-AFTERWARDS = 2.0
+AFTERWARDS = 1.0
 """Weight of the distortion of a run's last frame beyond its own: the frames after it are predicted from it."""
-LONGEST_RUN = 7
-"""B frames of a run that has them."""
-INTERVALS = (4, 1)
+LEAST_ERROR = 0.05
+"""Mean squared error, in squared 8-bit levels, that makes no difference any more: 61 dB."""
+LONGEST_RUN, SHORTER_RUNS = 7, (3,)
+"""B frames of a run that has them: one P frame at its end, or more of them with fewer B frames between."""
+INTERVALS = (4, 4, 1)
 """Runs from one that is tried to the next, by effort."""
 
 
@@ -36,7 +40,8 @@ class Tried:
 class RunTrials:
     """Decides how runs are coded (`gop.RunChooser`), by trial.
 
-    attempt: codes a run of frames as if it came next. effort: 1 or 2; 2 tries every run, 1 the first of a scene and every fourth after it.
+    attempt: codes a run of frames as if it came next. effort: 1 tries the first run of a scene, the second if P frames won there, and every fourth
+    after that, as P frames and with the longest run of B frames; 2 with shorter runs of them too; 3 tries every run like that.
 
     >>> costs = iter([90.0, 100.0])
     >>> trials = RunTrials(lambda plans: Tried(next(costs), {}), effort=1)
@@ -46,7 +51,9 @@ class RunTrials:
 
     def __init__(self, attempt: Callable[[Plans], Tried], effort: int) -> None:
         self._attempt, self._interval = attempt, INTERVALS[effort - 1]
+        self._ways = 2 if effort == 1 else None
         self._way: int | None = None       # that won last
+        self._again = False                # it is not to be relied on
         self._since = 0                    # runs since then
         self._frames: dict[FramePlan, tuple[int, Coded]] = {}
 
@@ -54,13 +61,14 @@ class RunTrials:
         """The next run is of another scene."""
         self._way = None
 
-    def choose(self, ways: Sequence[Plans], full: bool) -> Plans:
+    def choose(self, ways: Sequence[Plans], full: bool, first: bool = False) -> Plans:
         """The way of `ways` that costs least, or that did when a run was last tried. A short run before any trial has P frames."""
         self._frames = {}
         self._since += 1
-        if full and (self._way is None or self._since >= self._interval):
-            tried = [self._attempt(plans) for plans in ways]
-            self._way, self._since = min(range(len(ways)), key=lambda way: tried[way].cost), 0
+        if full and (self._way is None or self._again or self._since >= self._interval):
+            tried = [self._attempt(plans) for plans in ways[:self._ways]]
+            self._way, self._since = min(range(len(tried)), key=lambda way: tried[way].cost), 0
+            self._again = first and self._way == 0
             self._frames = tried[self._way].frames
         return ways[self._way or 0]
 
@@ -77,10 +85,28 @@ class RunTrials:
         self._frames = {}
 
 
-def frame_cost(frame: Frame, base_qp: float, coded: Coded, *, last: bool) -> float:
-    """What a frame costs in bits at a base QP: those of its payload, and for its distortion. last: of its run."""
-    weight = 1 + AFTERWARDS if last else 1.0
-    return 8 * len(coded.payload) + weight * LAGRANGIAN / step_size(base_qp) ** 2 * squared_error(frame, coded.reference.planes, base_qp)
+class RunCost:
+    """What a run costs in bits at a base QP: those of payloads, and for distortion.
+
+    The distortion is the number of frames times the geometric mean of their squared errors, as if all had their mean PSNR: quality is measured by
+    that, and so what it gains by frames that are not alike counts.
+    """
+
+    def __init__(self, base_qp: float) -> None:
+        self._qp, self._weight = base_qp, LAGRANGIAN / step_size(base_qp) ** 2
+        self._bits, self._frames, self._logarithms = 0, 0.0, 0.0
+
+    def add(self, frame: Frame, coded: Coded, *, last: bool) -> None:
+        """A frame of the run, original and coded. last: in order of presentation."""
+        weight = 1 + AFTERWARDS if last else 1.0
+        self._bits += 8 * len(coded.payload)
+        self._frames += weight
+        self._logarithms += weight * math.log(squared_error(frame, coded.reference.planes, self._qp) + LEAST_ERROR * frame.y.size)
+
+    @property
+    def total(self) -> float:
+        """Of the frames so far."""
+        return self._bits + self._weight * self._frames * math.exp(self._logarithms / max(self._frames, 1.0))
 
 
 def squared_error(frame: Frame, planes: Planes, qp: float) -> float:

@@ -47,9 +47,10 @@ class EncoderConfig:
     max_reencodes: int | None = whole(None, 0, 8, "Times that a frame is coded again because it takes too many or too few bits.", by_preset=True)
     gop: int | None = whole(None, 0, None, "Largest distance of keyframes, 0 = the first frame only; 1 with a model of keyframes alone.", by_preset=True)
     b_frames: int | str | None = choice(
-        None, (*B_FRAMES, AUTO), "B frames before each P frame, which cost as many frames of delay; auto: 7 or none, whichever costs less.", by_preset=True)
+        None, (*B_FRAMES, AUTO), "B frames before each P frame, which cost as many frames of delay; auto: 7, 3 or none, whichever costs less.", by_preset=True)
     b_trials: int | None = whole(
-        None, 1, 2, "With b_frames auto, how often eight frames are coded both ways to find out: 1 at the begin of scenes and every fourth time, 2 always.", by_preset=True)
+        None, 1, 3, "With b_frames auto, how eight frames are coded for trial: 1 with 7 B frames and none, at the begin of scenes and every fourth time; 2 also with 3; "
+        "3 always.", by_preset=True)
     reference_frames: int | None = whole(
         None, 1, MAX_ENTRIES, "Pictures that a P frame may be predicted from: the one before, and the best of the others.", by_preset=True)
     motion_effort: int | None = whole(None, 0, 2, "How far and how finely motion is searched.", by_preset=True)

@@ -93,7 +93,7 @@ class KnownRuns:
     def __init__(self, statistics: Statistics) -> None:
         self._types = {frame.number: frame.type for frame in statistics.frames}
 
-    def choose(self, ways: Sequence[Sequence[FramePlan]], full: bool) -> Sequence[FramePlan]:
+    def choose(self, ways: Sequence[Sequence[FramePlan]], full: bool, first: bool = False) -> Sequence[FramePlan]:
         """The way that the first pass went; the first one for frames that it has not seen."""
         return next((plans for plans in ways if all(plan.type == self._types.get(plan.number) for plan in plans)), ways[0])
 
