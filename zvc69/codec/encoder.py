@@ -39,7 +39,8 @@ class Encoder:
     colour          colour space that decoders give frames back in, by name ("yuv420", "yuv444", "rgb", "gray") or with all that
                     a `Colour` states; coded is 4:2:0
     total_frames    stated in the header if known (0 = unknown)
-    statistics      of a first pass over the same clip: this is the second, which spends the bits of `bitrate` where they bring most
+    statistics      of a first pass over the same clip: this is the second, which spends the bits of `bitrate` where they bring most, or, with `crf`,
+                    has B frames where that had them
     profiler        takes the times of the stages
 
     Raises ConfigError, StatisticsError, ModelError, BackendError.

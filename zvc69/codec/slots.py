@@ -17,7 +17,7 @@ from .temporal import Planes
 
 FARTHER = 0.95
 """An older picture comes into slot A only if it costs less than this share: the nearest one's state and field fit better."""
-GAIN_WEIGHT = 0.5
+GAIN_WEIGHT = 0.25
 """Of the absolute error that the best prediction of each block saves. The network gets at part of it from slot A alone."""
 
 TWICE_THE_STEP = 10

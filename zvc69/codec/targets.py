@@ -14,6 +14,7 @@ from ..metrics import PsnrMeter
 from .decoder import Decoder
 from .encoder import Encoder
 from .files import EncodeSummary, Progress, encode_once, opened
+from .ratecontrol import Statistics
 from .video import VideoReader
 
 SAMPLES, LENGTH = 4, 12
@@ -111,15 +112,17 @@ def encode_to_target(source: str | os.PathLike[str], target: str | os.PathLike[s
         if samples.put(samples.next, clip.estimate(config.replaced(crf=samples.next), goal)):
             break
     whole, kept = _Search(goal, samples.best, samples.slope), None
+    known: list[Statistics] = []      # of the first time: the same frames are B frames ever after, or sizes would jump where a trial turns
     for _ in range(WHOLE):
         crf = whole.next
-        last = encode_once(source, target, config=config.replaced(crf=crf), frames=frames, colour=colour, progress=progress, **more)
+        how: dict[str, Any] = dict(statistics=known[0]) if known else dict(collect=known.append)
+        last = encode_once(source, target, config=config.replaced(crf=crf), frames=frames, colour=colour, progress=progress, **how, **more)
         value = _psnr_of(source, target, frames, colour) if goal.psnr else math.log2(last.bytes)
         kept = last
         if whole.put(crf, value):
             break
     if whole.best != crf:
-        kept = encode_once(source, target, config=config.replaced(crf=whole.best), frames=frames, colour=colour, progress=progress, **more)
+        kept = encode_once(source, target, config=config.replaced(crf=whole.best), frames=frames, colour=colour, progress=progress, statistics=known[0], **more)
     reached = whole.found[whole.best]
     what = f"{reached:.2f} dB" if goal.psnr else f"{2 ** reached / 1000:.1f} kB"
     return replace(kept, notes=(*kept.notes, f"reached {what} at CRF {whole.best:g}"))

@@ -21,13 +21,14 @@ REACTION = 40.0
 
 
 def rate_controller(config: EncoderConfig, qp: int, pixels: int, fps: Fraction, statistics: Statistics | None = None) -> RateController:
-    """config: resolved. qp: base QP of modes that hold no bitrate. pixels: of a picture. statistics: of a first pass, if there was one.
+    """config: resolved. qp: base QP of modes that hold no bitrate. pixels: of a picture. statistics: of a first pass, if there was one;
+    with `crf` only the types of frames are taken from it.
 
     Raises ConfigError.
     """
     model, vbv = RateModel(pixels), _vbv(config, fps)
     tries = config.max_reencodes or 0
-    if statistics is not None:
+    if statistics is not None and config.crf is None:
         if config.bitrate is None:
             raise ConfigError("a second pass needs a bitrate: it spends bits by what the first has found out")
         bits = 1000 * config.bitrate / float(fps) * len(statistics.frames)
