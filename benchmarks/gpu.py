@@ -23,6 +23,7 @@ AV_MISSING = without_av.install()
 
 import numpy as np  # noqa: E402
 
+from zvc69.core.motion import MotionField  # noqa: E402
 from zvc69.cuda.device import CupyDevice, Device  # noqa: E402
 from zvc69.cuda.network import Networks, Plan  # noqa: E402
 from zvc69.cuda.pictures import PictureShape  # noqa: E402
@@ -144,21 +145,22 @@ def speeds(device: Device, shape: PictureShape, options: argparse.Namespace) -> 
 def codec_speed(device: Device, shape: PictureShape, options: argparse.Namespace) -> dict[str, float]:
     """Milliseconds of a P frame of the released model, host to host and on the device, and of the parts that are not networks."""
     weights, kind = DeviceModel(device, load_model(options.model)), FrameKind(True, True, min(8, shape.rows // 4), 32)
-    codec, planes, vectors = FrameCodec(weights, shape), frame(shape, 1), vectors_of(shape, 1)
+    codec, planes = FrameCodec(weights, shape), frame(shape, 1)
+    field = MotionField.from_vectors(vectors_of(shape, 1)).using("sharp", True)
     first = FrameKind(False, False, kind.count, kind.lanes, QP)
     codec.begin(QP, source=frame(shape, 0))
     codec.encode(first)
     codec.keep()
 
     def encode_from_host() -> bytes:
-        codec.begin(QP, source=planes, vectors=vectors)
+        codec.begin(QP, source=planes, field=field)
         codec.encode(kind)
         return codec.substreams(kind)
 
     data = encode_from_host()
 
     def decode_to_host() -> list[np.ndarray]:
-        codec.begin(QP, vectors=vectors)
+        codec.begin(QP, field=field)
         codec.decode(kind, data)
         codec.check(kind)
         return [device.download(plane) for plane in codec.memory.out]
@@ -168,7 +170,7 @@ def codec_speed(device: Device, shape: PictureShape, options: argparse.Namespace
         "encode, host to packets": encode_from_host, "encode, on the device": lambda: codec.encode(kind),
         "decode, packets to host": decode_to_host, "decode, on the device": lambda: codec._run("decode", kind, codec._decode),
         "pack": lambda: pictures.pack(memory.source, memory.tensors["picture"]),
-        "compensate": lambda: pictures.compensate(memory.reference, memory.vectors, memory.predicted),
+        "compensate": lambda: pictures.compensate(memory.reference, memory.vectors, memory.way, memory.predicted),
         "sigma, z": lambda: codec._begin_sigma(), "sigma, four steps": lambda: [codec._indices(k, kind) for k in range(4)],
         "entropy, encoder": lambda: codec._coder(kind).put(codec._calls(kind), [memory.tensors["z"], *memory.r]),
         "unpack, state": lambda: codec._finish(kind, codec._network(kind)), "keep": codec.keep,

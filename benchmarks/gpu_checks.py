@@ -3,16 +3,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from zvc69.codec.latents import Conditions, read_latents, symbols
 from zvc69.codec.temporal import copy_blocks, fetch_state, predict
-from zvc69.core import entropy, pack, quantise, warp
-from zvc69.core.motion import MotionField
+from zvc69.core import entropy, pack, quantise
+from zvc69.core.motion import KERNELS, MotionField
 from zvc69.cuda.device import Device
 from zvc69.cuda.entropy import Call, Decoder, Encoder, Tables, check
-from zvc69.cuda.pictures import Pictures, PictureShape
+from zvc69.cuda.pictures import Pictures, PictureShape, way_of
 from zvc69.cuda.pipeline import DeviceModel, FrameCodec, FrameKind
 from zvc69.cuda.symbols import Symbols
 from zvc69.model import Backend, Model
@@ -47,9 +48,11 @@ def check_pictures(s: Setting) -> str:
     for got, want in zip(out, planes):
         same("unpack", s.device.download(got), want)
     vectors = vectors_of(s.shape, 1)
-    pictures.compensate(there, s.device.upload(vectors), out)
-    for got, want in zip(out, warp.compensate(*planes, vectors, s.shape.depth)):
-        same("compensate", s.device.download(got), want)
+    for kernel, overlap in product(KERNELS, (False, True)):
+        field = MotionField.from_vectors(vectors).using(kernel, overlap)
+        pictures.compensate(there, s.device.upload(vectors), s.device.upload(np.array([way_of(field)], np.int32)), out)
+        for got, want in zip(out, field.warp(planes, s.shape.depth)):
+            same(f"compensate, {kernel}{', overlapped' * overlap}", s.device.download(got), want)
     return "pack, unpack, compensation: bit for bit"
 
 
@@ -106,9 +109,9 @@ def check_conformance(s: Setting) -> str:
     writer, reader = FrameCodec(weights, shape), FrameCodec(weights, shape)
     state, planes, worst, total = None, None, 0, 0
     for number in range(s.frames):
-        field = None if number == 0 else MotionField.from_vectors(vectors_of(shape, number))
+        field = None if number == 0 else MotionField.from_vectors(vectors_of(shape, number)).using(KERNELS[number % 2], number % 3 > 0)
         kind = FrameKind(number > 0, number > 0, min(4, shape.rows // 4), 8, None if number else s.qp)
-        writer.begin(s.qp, source=frame(shape, number), vectors=None if field is None else field.vectors)
+        writer.begin(s.qp, source=frame(shape, number), field=field)
         writer.encode(kind)
         data = writer.substreams(kind)
         total += sum(len(part) for part in data)
@@ -128,7 +131,7 @@ def check_conformance(s: Setting) -> str:
             mine = mine if prediction is None else copy_blocks(mine, prediction.planes, None)
             worst = max(worst, *(int(np.abs(a.astype(int) - b).max()) for a, b in zip(mine, made)))
             assert worst <= 1 << shape.depth - 8, f"frame {number}: samples of CPU and GPU differ by {worst}"
-        reader.begin(s.qp, vectors=None if field is None else field.vectors)
+        reader.begin(s.qp, field=field)
         reader.decode(kind, data)
         reader.check(kind)
         for got, want in zip(reader.memory.out, made):

@@ -1,60 +1,117 @@
 // Motion compensation of planes (docs/FORMAT.md, Compensation; exact). A thread predicts one column of a block: 8 luma or 4 chroma samples,
-// so that a row's first sum is made once for up to four outputs.
+// so that a row's first sum is made once for all outputs that it comes into. Where blocks overlap it predicts its samples near the edges by
+// the neighbours' vectors too, if those are others.
 #include "device.h"
 #include "warp/arithmetic.h"
 
 namespace zvc {
 
 __constant__ Taps kBicubic = ZVC_BICUBIC_TAPS;
+__constant__ LongTaps kSharp = ZVC_SHARP_TAPS;
 
-template <class Sample, int kRows, int kShift>
-__device__ void compensate_column(const Sample* reference, const short2* vectors, int vector_columns, int width, int height, int shift, Sample* out) {
-    const int x = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x), i = static_cast<int>(blockIdx.y);
-    if (x >= width) return;
-    const short2 vector = vectors[i * vector_columns + x / kRows];
-    const int8_t* tx = kBicubic.weight[phase_of(vector.x, kShift)];
-    const int8_t* ty = kBicubic.weight[phase_of(vector.y, kShift)];
-    const int left = x + (vector.x >> kShift) - 1, top = kRows * i + (vector.y >> kShift) - 1;
-    int columns[4], sums[4] = {};
-    for (int n = 0; n < 4; ++n) columns[n] = limited(left + n, 0, width - 1);
+template <class Sample>
+struct Plane {
+    const Sample* samples;
+    int width, height, shift;
+};
+
+// out[n] = the sample at (x, y + n) of the prediction by a vector in 1 / 2^unit samples.
+template <int kTaps, int kCount, class Sample>
+__device__ void predict(const Plane<Sample>& from, const int8_t* tx, const int8_t* ty, short2 vector, int unit, int x, int y, int (&out)[kCount]) {
+    const int left = x + (vector.x >> unit) - (kTaps / 2 - 1), top = y + (vector.y >> unit) - (kTaps / 2 - 1);
+    int columns[kTaps], sums[kTaps] = {};
 #pragma unroll
-    for (int m = 0; m < kRows + 3; ++m) {
-        const Sample* line = reference + limited(top + m, 0, height - 1) * width;
-        const int t = row_value(weighed(tx, int{line[columns[0]]}, int{line[columns[1]]}, int{line[columns[2]]}, int{line[columns[3]]}), shift);
-        // Row m is tap n of output m - n; sums[row % 4] is that of the outputs under way.
-        for (int n = 0; n < 4; ++n) {
-            const int row = m - n;
-            if (row >= 0 && row < kRows) sums[row & 3] += ty[n] * t;
+    for (int n = 0; n < kTaps; ++n) columns[n] = limited(left + n, 0, from.width - 1);
+#pragma unroll
+    for (int m = 0; m < kCount + kTaps - 1; ++m) {
+        const Sample* line = from.samples + limited(top + m, 0, from.height - 1) * from.width;
+        int sum = 0;
+#pragma unroll
+        for (int n = 0; n < kTaps; ++n) sum += tx[n] * int{line[columns[n]]};
+        const int t = row_value(sum, from.shift);
+        // Row m is tap n of output m - n; sums[output % kTaps] is that of the outputs under way.
+#pragma unroll
+        for (int n = 0; n < kTaps; ++n) {
+            const int output = m - n;
+            if (output >= 0 && output < kCount) sums[output & (kTaps - 1)] += ty[n] * t;
         }
-        const int row = m - 3;
-        if (row >= 0) {
-            const int y = kRows * i + row;
-            if (y < height) out[y * width + x] = static_cast<Sample>(sample_value(sums[row & 3], shift));
-            sums[row & 3] = 0;
+        const int output = m - (kTaps - 1);
+        if (output >= 0) {
+            out[output] = sample_value(sums[output & (kTaps - 1)], from.shift);
+            sums[output & (kTaps - 1)] = 0;
         }
     }
+}
+
+template <int kCount, class Sample>
+__device__ void predict(const Plane<Sample>& from, bool sharp, short2 vector, int unit, int x, int y, int (&out)[kCount]) {
+    const int px = phase_of(vector.x, unit), py = phase_of(vector.y, unit);
+    if (sharp) {
+        predict<8>(from, kSharp.weight[px / 2], kSharp.weight[py / 2], vector, unit, x, y, out);
+    } else {
+        predict<4>(from, kBicubic.weight[px], kBicubic.weight[py], vector, unit, x, y, out);
+    }
+}
+
+__device__ __forceinline__ bool differ(short2 a, short2 b) { return a.x != b.x || a.y != b.y; }
+
+// kRows: samples of a block's side. *way: 1 for luma's longer filter + 2 for overlap.
+template <class Sample, int kRows, int kUnit>
+__device__ void compensate_column(const Plane<Sample>& from, const short2* vectors, int vector_columns, const int* way, Sample* out) {
+    const int x = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x), i = static_cast<int>(blockIdx.y), j = x / kRows;
+    if (x >= from.width) return;
+    const bool sharp = kRows == 8 && (*way & 1);
+    const short2 own = vectors[i * vector_columns + j];
+    int samples[kRows];
+    predict(from, sharp, own, kUnit, x, kRows * i, samples);
+    if (*way & 2) {
+        constexpr int kReach = kRows == 8 ? 2 : 1;
+        // Neighbours are blocks that the picture has samples of; block (i, j) is one of its own.
+        for (int side = -1; side <= 1; side += 2) {
+            const int weight = overlap_weight(side < 0 ? x % kRows : kRows - 1 - x % kRows, kRows);
+            if (weight == 0 || j + side < 0 || (j + side) * kRows >= from.width) continue;
+            const short2 vector = vectors[i * vector_columns + j + side];
+            if (!differ(vector, own)) continue;
+            int other[kRows];
+            predict(from, sharp, vector, kUnit, x, kRows * i, other);
+            for (int n = 0; n < kRows; ++n) samples[n] = mixed(samples[n], other[n], weight);
+        }
+        for (int side = -1; side <= 1; side += 2) {
+            if (i + side < 0 || (i + side) * kRows >= from.height) continue;
+            const short2 vector = vectors[(i + side) * vector_columns + j];
+            if (!differ(vector, own)) continue;
+            const int first = side < 0 ? 0 : kRows - kReach;
+            int other[kReach];
+            predict(from, sharp, vector, kUnit, x, kRows * i + first, other);
+            for (int n = 0; n < kReach; ++n)
+                samples[first + n] = mixed(samples[first + n], other[n], overlap_weight(side < 0 ? n : kReach - 1 - n, kRows));
+        }
+    }
+    for (int n = 0; n < kRows && kRows * i + n < from.height; ++n) out[(kRows * i + n) * from.width + x] = static_cast<Sample>(samples[n]);
 }
 
 }  // namespace zvc
 
 // grid: (columns of 128 samples, rows of blocks); a vector (dx, dy) for every 8x8 block, `columns` a row. u and v by blockIdx.z.
-extern "C" __global__ void __launch_bounds__(128) compensate_luma_8(const uint8_t* reference, const int16_t* vectors, int columns, int width,
-                                                                    int height, uint8_t* out) {
-    zvc::compensate_column<uint8_t, 8, 2>(reference, reinterpret_cast<const short2*>(vectors), columns, width, height, 0, out);
+extern "C" __global__ void __launch_bounds__(128) compensate_luma_8(const uint8_t* reference, const int16_t* vectors, int columns, const int32_t* way,
+                                                                    int width, int height, uint8_t* out) {
+    zvc::compensate_column<uint8_t, 8, 2>({reference, width, height, 0}, reinterpret_cast<const short2*>(vectors), columns, way, out);
 }
 
-extern "C" __global__ void __launch_bounds__(128) compensate_luma_16(const uint16_t* reference, const int16_t* vectors, int columns, int width,
-                                                                     int height, int shift, uint16_t* out) {
-    zvc::compensate_column<uint16_t, 8, 2>(reference, reinterpret_cast<const short2*>(vectors), columns, width, height, shift, out);
+extern "C" __global__ void __launch_bounds__(128) compensate_luma_16(const uint16_t* reference, const int16_t* vectors, int columns, const int32_t* way,
+                                                                     int width, int height, int shift, uint16_t* out) {
+    zvc::compensate_column<uint16_t, 8, 2>({reference, width, height, shift}, reinterpret_cast<const short2*>(vectors), columns, way, out);
 }
 
 extern "C" __global__ void __launch_bounds__(128) compensate_chroma_8(const uint8_t* u, const uint8_t* v, const int16_t* vectors, int columns,
-                                                                      int width, int height, uint8_t* u_out, uint8_t* v_out) {
-    zvc::compensate_column<uint8_t, 4, 3>(blockIdx.z ? v : u, reinterpret_cast<const short2*>(vectors), columns, width, height, 0, blockIdx.z ? v_out : u_out);
+                                                                      const int32_t* way, int width, int height, uint8_t* u_out, uint8_t* v_out) {
+    zvc::compensate_column<uint8_t, 4, 3>({blockIdx.z ? v : u, width, height, 0}, reinterpret_cast<const short2*>(vectors), columns, way,
+                                          blockIdx.z ? v_out : u_out);
 }
 
 extern "C" __global__ void __launch_bounds__(128) compensate_chroma_16(const uint16_t* u, const uint16_t* v, const int16_t* vectors, int columns,
-                                                                       int width, int height, int shift, uint16_t* u_out, uint16_t* v_out) {
-    zvc::compensate_column<uint16_t, 4, 3>(blockIdx.z ? v : u, reinterpret_cast<const short2*>(vectors), columns, width, height, shift,
+                                                                       const int32_t* way, int width, int height, int shift, uint16_t* u_out,
+                                                                       uint16_t* v_out) {
+    zvc::compensate_column<uint16_t, 4, 3>({blockIdx.z ? v : u, width, height, shift}, reinterpret_cast<const short2*>(vectors), columns, way,
                                            blockIdx.z ? v_out : u_out);
 }

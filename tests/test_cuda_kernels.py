@@ -4,11 +4,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zvc69.core import entropy, pack, quantise, scale, state, warp
+from zvc69.core import entropy, pack, quantise, scale, state
+from zvc69.core.motion import MotionField
 from zvc69.core.planes import average
 from zvc69.core.reference.scale import MAGNITUDE
 from zvc69.cuda.entropy import Call, Decoder, Encoder, Tables, check
-from zvc69.cuda.pictures import Pictures, PictureShape
+from zvc69.cuda.pictures import Pictures, PictureShape, way_of
 from zvc69.cuda.sigma import SigmaNetwork
 from zvc69.cuda.symbols import Symbols
 from zvc69.errors import BackendError, CorruptStreamError
@@ -76,12 +77,15 @@ def test_unpacking_takes_copied_blocks_from_the_prediction(device, rng):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("reach", [3, 40, 2047])
-def test_compensation_is_exact(device, rng, shape, reach):
+@pytest.mark.parametrize(("kernel", "overlap"), [("bicubic", False), ("bicubic", True), ("sharp", False), ("sharp", True)])
+def test_compensation_is_exact(device, rng, shape, reach, kernel, overlap):
     planes, pictures = random_planes(rng, shape), Pictures(device, shape)
-    vectors = rng.integers(-reach, reach + 1, (shape.rows, shape.columns, 2)).astype(np.int16)
+    vectors = rng.integers(-reach, reach + 1, (shape.rows // 4, shape.columns // 4, 2)).astype(np.int16).repeat(4, 0).repeat(4, 1)
+    vectors[:, ::3] = rng.integers(-reach, reach + 1, (shape.rows, len(range(0, shape.columns, 3)), 2))
+    field = MotionField.from_vectors(vectors).using(kernel, overlap)
     out = pictures.planes()
-    pictures.compensate(uploaded(device, planes), device.upload(vectors), out)
-    for got, want in zip(out, warp.compensate(*planes, vectors, shape.depth)):
+    pictures.compensate(uploaded(device, planes), device.upload(vectors), device.upload(np.array([way_of(field)], np.int32)), out)
+    for got, want in zip(out, field.warp(planes, shape.depth)):
         assert np.array_equal(got, want)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from zvc69.codec.latents import Conditions, LatentOrder, _code_band, begin_sigma, read_latents, symbols
 from zvc69.codec.temporal import copy_blocks, fetch_state, predict
-from zvc69.core.motion import MotionField
+from zvc69.core.motion import KERNELS, MotionField
 from zvc69.core.pack import blocks, unpack
 from zvc69.cuda.pictures import PictureShape
 from zvc69.cuda.pipeline import DeviceModel, FrameCodec, FrameKind
@@ -61,7 +61,7 @@ class Cpu:
 
 def field_of(shape: PictureShape, seed: int) -> MotionField:
     vectors = np.random.default_rng(seed).integers(-30, 31, (shape.rows // 4, shape.columns // 4, 2)).astype(np.int16)
-    return MotionField.from_vectors(vectors.repeat(4, 0).repeat(4, 1))
+    return MotionField.from_vectors(vectors.repeat(4, 0).repeat(4, 1)).using(KERNELS[seed % 2], seed % 3 > 0)
 
 
 def frames(shape: PictureShape):
@@ -78,8 +78,7 @@ def test_what_the_gpu_writes_the_cpu_reads(model, cpu, shape):
     codec, decoder, reader = (FrameCodec(DeviceModel(device, model), shape) for _ in range(2)), None, Cpu(model, cpu, shape)
     codec, decoder = codec
     for number, kind, field, copy in frames(shape):
-        vectors = None if field is None else field.vectors
-        codec.begin(QP, source=picture(shape.width, shape.height, shape.depth, number).planes, vectors=vectors, copy=copy)
+        codec.begin(QP, source=picture(shape.width, shape.height, shape.depth, number).planes, field=field, copy=copy)
         codec.encode(kind)
         data = codec.substreams(kind)
         z, r, planes = reader.decode(QP, kind.lanes, data, field, copy, blank=not kind.state)
@@ -91,7 +90,7 @@ def test_what_the_gpu_writes_the_cpu_reads(model, cpu, shape):
         for mine, theirs in zip(memory.out_state, reader.state):
             assert np.array_equal(mine.view(np.uint8).reshape(theirs.shape), theirs)
 
-        decoder.begin(QP, vectors=vectors, copy=copy)
+        decoder.begin(QP, field=field, copy=copy)
         decoder.decode(kind, data)
         decoder.check(kind)
         assert np.array_equal(decoder.memory.r, memory.r) and np.array_equal(decoder.memory.tensors["z"], memory.tensors["z"])
@@ -120,7 +119,7 @@ def test_what_the_cpu_writes_the_gpu_reads(model, cpu):
         data = (_code_band(order, z, indices, residuals, (0, hz), kind.lanes)[1],)
         reader.decode(QP, kind.lanes, data, field, copy, blank=not kind.state)
         kind = FrameKind(kind.inter, kind.state, 1, kind.lanes, kind.qp)
-        codec.begin(QP, vectors=None if field is None else field.vectors, copy=copy)
+        codec.begin(QP, field=field, copy=copy)
         codec.decode(kind, data)
         codec.check(kind)
         assert np.array_equal(codec.memory.r.reshape(4, 4 * hz, 4 * wz, 24), np.stack(residuals))
@@ -149,10 +148,10 @@ def test_a_frame_in_its_stride_asks_for_no_memory(model, kind):
     shape = PictureShape(64, 64, 8)
     device = EmulatedDevice()
     codec = FrameCodec(DeviceModel(device, model), shape)
-    vectors = np.zeros((shape.rows, shape.columns, 2), np.int16)
+    field = MotionField.zero(shape.rows, shape.columns)
     for number in range(3):
         if number == 2:
             device.empty = None      # what asks for memory now fails
-        codec.begin(QP, source=picture(64, 64, number=number).planes, vectors=vectors)
+        codec.begin(QP, source=picture(64, 64, number=number).planes, field=field)
         codec.encode(kind)
         codec.keep()

@@ -21,6 +21,11 @@ struct Vector {
     bool operator==(const Vector&) const = default;
 };
 
+// How a field predicts: luma's filter (warp/warp.h), and whether blocks overlap.
+struct Way {
+    bool sharp = false, overlap = false;
+};
+
 // What neighbours see of a block of 8.
 struct BlockState {
     Vector vector;

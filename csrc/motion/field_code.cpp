@@ -16,7 +16,9 @@ constexpr int kDifference = kMergeNumber + 12; // 9: x, y, y after x = 0; size o
 constexpr int kNegative = kDifference + 9;     // 2: component
 constexpr int kLength = kNegative + 2;         // 18: size of the neighbours' differences, length
 constexpr int kSecondBit = kLength + 18;       // 6: length
-static_assert(kSecondBit + 6 == kContexts);
+constexpr int kOtherFilter = kSecondBit + 6;   // 3: no previous field; its filter
+constexpr int kOtherOverlap = kOtherFilter + 3;  // 3: no previous field; its overlap
+static_assert(kOtherOverlap + 3 == kContexts);
 
 constexpr int kLongest = 11;  // bits behind the first one of a magnitude, which is at most 2 * 2047
 
@@ -24,7 +26,7 @@ constexpr int kLongest = 11;  // bits behind the first one of a magnitude, which
 template <class Coder>
 class FieldCoder {
 public:
-    FieldCoder(Coder& coder, FieldShape shape, const FieldArrays& arrays, const Vector* previous,
+    FieldCoder(Coder& coder, FieldShape shape, const FieldArrays& arrays, const PreviousField& previous,
                std::span<const Context, kContexts> contexts)
         : coder_(coder), h_(shape.h), w_(shape.w), arrays_(arrays), previous_(previous), grid_(h_, w_) {
         std::copy(contexts.begin(), contexts.end(), contexts_);
@@ -32,6 +34,10 @@ public:
 
     // Returns whether every vector was in range.
     bool run(bool& has_copy) {
+        if (arrays_.way) {
+            arrays_.way->sharp = choice(kOtherFilter, arrays_.way->sharp, previous_.way.sharp);
+            arrays_.way->overlap = choice(kOtherOverlap, arrays_.way->overlap, previous_.way.overlap);
+        }
         has_copy = !bit(kNoCopyMap, !has_copy);
         for (int i = 0; i < h_; i += 4)
             for (int j = 0; j < w_; j += 4) {
@@ -43,6 +49,12 @@ public:
 
 private:
     bool bit(int context, bool answer) { return coder_.bit(contexts_[context], answer); }
+
+    // Coded as whether it is another than the previous field's, or than none.
+    bool choice(int context, bool answer, bool before) {
+        const bool expected = previous_.vectors && before;
+        return expected != bit(context + (previous_.vectors ? 1 + before : 0), answer != expected);
+    }
 
     bool copy_flag(int i, int j) {
         const int columns = w_ / 4;
@@ -79,7 +91,7 @@ private:
 
     bool leaf(int i, int j, int level) {
         const BlockState &left = grid_.at(i, j - 1), &above = grid_.at(i - 1, j);
-        const Candidates candidates = merge_candidates(grid_, previous_, w_, i, j, level);
+        const Candidates candidates = merge_candidates(grid_, previous_.vectors, w_, i, j, level);
         BlockState state;
         state.vector = arrays_.vectors[i * w_ + j];
         state.level = static_cast<std::uint8_t>(level);
@@ -130,14 +142,14 @@ private:
     Coder& coder_;
     int h_, w_;
     FieldArrays arrays_;
-    const Vector* previous_;
+    PreviousField previous_;
     BlockGrid grid_;
     Context contexts_[kContexts];
 };
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_field(FieldShape shape, const FieldArrays& arrays, const Vector* previous,
+std::vector<std::uint8_t> encode_field(FieldShape shape, const FieldArrays& arrays, const PreviousField& previous,
                                        std::span<const Context, kContexts> contexts) {
     RangeEncoder coder;
     bool has_copy = arrays.copy != nullptr;
@@ -145,7 +157,7 @@ std::vector<std::uint8_t> encode_field(FieldShape shape, const FieldArrays& arra
     return coder.finish();
 }
 
-FieldStatus decode_field(FieldShape shape, std::span<const std::uint8_t> data, const Vector* previous,
+FieldStatus decode_field(FieldShape shape, std::span<const std::uint8_t> data, const PreviousField& previous,
                          std::span<const Context, kContexts> contexts, const FieldArrays& arrays, bool& has_copy) {
     RangeDecoder coder(data);
     if (!coder.starts()) return FieldStatus::kStart;

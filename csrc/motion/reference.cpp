@@ -82,8 +82,8 @@ void SearchPlane::extend(int inner_width, int inner_height) {
     for (int y = inner_height; y < height_ + border_; ++y) copy_row(inner_height - 1, y);
 }
 
-ReferencePhases::ReferencePhases(const LumaPlane& source, Isa isa)
-    : isa_(isa), whole_(source, kBorder), tile_rows_((whole_.height() + 2 * kRoom) / kRows + 1),
+ReferencePhases::ReferencePhases(const LumaPlane& source, Isa isa, bool sharp)
+    : isa_(isa), sharp_(sharp), whole_(source, kBorder), tile_rows_((whole_.height() + 2 * kRoom) / kRows + 1),
       tile_columns_((whole_.width() + 2 * kRoom) / kColumns + 1),
       filtered_(15 * static_cast<std::size_t>(tile_rows_) * tile_columns_),
       plane_(static_cast<std::size_t>(whole_.stride()) * (whole_.height() + 2 * kBorder)) {
@@ -106,8 +106,9 @@ void ReferencePhases::filter(int phase, int row, int column) {
     const int left = column * kColumns - kRoom, top = row * kRows - kRoom;
     const int width = std::min(kColumns, whole_.width() + kRoom - left), height = std::min(kRows, whole_.height() + kRoom - top);
     const std::size_t offset = static_cast<std::size_t>(top + kBorder) * stride() + left + kBorder;
+    const int x = phase & 3, y = phase >> 2;
     filter_area(isa_, whole_.at(left, top), stride(), phases_.get() + (phase - 1) * plane_ + offset, stride(), width, height,
-                kBicubic.weight[(phase & 3) * 2], kBicubic.weight[(phase >> 2) * 2]);
+                {sharp_, sharp_ ? kSharp.weight[x] : kBicubic.weight[2 * x], sharp_ ? kSharp.weight[y] : kBicubic.weight[2 * y]});
     filtered_[(static_cast<std::size_t>(phase - 1) * tile_rows_ + row) * tile_columns_ + column] = 1;
 }
 

@@ -54,7 +54,7 @@ public:
     static constexpr int kBorder = 80;   // samples around the picture
     static constexpr int kRoom = 72;     // of it, that blocks may touch; filters read more
 
-    ReferencePhases(const LumaPlane& source, Isa isa);
+    ReferencePhases(const LumaPlane& source, Isa isa, bool sharp);
 
     const SearchPlane& whole() const { return whole_; }
     std::ptrdiff_t stride() const { return whole_.stride(); }
@@ -75,6 +75,7 @@ private:
     void filter(int phase, int row, int column);
 
     Isa isa_;
+    bool sharp_;
     SearchPlane whole_;
     int tile_rows_, tile_columns_;
     std::vector<std::uint8_t> filtered_;         // of phases 1..15: which tiles are

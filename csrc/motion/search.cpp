@@ -208,7 +208,7 @@ class MotionSearch {
 public:
     MotionSearch(Isa isa, const SearchJob& job)
         : job_(job), effort_(kEfforts[job.effort]), sads_(sad_kernels(isa)), satds_(satd_kernels(isa)), current_(job.current, 0),
-          reference_(job.reference, isa), coarse_(sads_, current_, reference_.whole(), job),
+          reference_(job.reference, isa, job.sharp), coarse_(sads_, current_, reference_.whole(), job),
           middle_(sads_, current_, reference_.whole(), job, coarse_),
           h_(current_.height() / 8), w_(current_.width() / 8), grid_(h_, w_) {}
 

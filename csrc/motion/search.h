@@ -15,6 +15,7 @@ struct SearchJob {
     const Vector* candidates;      // vectors to try beside those that the search comes upon, (h, w), or null
     int lambda;                    // SAD of 8-bit samples per bit, in 1/16; at most 2^12
     int effort;                    // 0..2
+    bool sharp;                    // the filter that will compensate
     Vector* vectors;               // (h, w): padded size / 8
     std::uint8_t* splits;          // (h / 4, w / 4): see kSplit
 };

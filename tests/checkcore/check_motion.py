@@ -1,4 +1,6 @@
 """Motion search and coding: block sums against NumPy, sections against the plain coder, fields between levels."""
+import itertools
+
 import numpy as np
 
 from zvc69.core import _motion, cpu, motion, pack
@@ -84,16 +86,17 @@ def row_sums(rng, level):
 
 @check("motion", "filter of an area")
 def areas(rng, level):
-    taps = warp_reference.TAPS["bicubic"]
-    for h, w in ((1, 8), (5, 32), (32, 192), (70, 200)):
-        for low, high in ((0, 256), (0, 2)):
-            samples = rng.integers(low, high, (h + 3, w + 11), dtype=np.uint8) * np.uint8(255 if high == 2 else 1)
-            for tx, ty in ((taps[a], taps[b]) for a in range(0, 8, 2) for b in range(0, 8, 2)):
-                got = np.empty((h, w), np.uint8)
-                _motion.filter_area_of(cpu.level(), samples, np.int8(tx), np.int8(ty), got)
-                across = sum(t * samples[:, k:k + w].astype(int) for k, t in enumerate(tx))
-                down = sum(t * across[k:k + h] for k, t in enumerate(ty))
-                compare(f"{h}x{w} by {tx} and {ty}", got, ((down + 2048) >> 12).clip(0, 255).astype(np.uint8))
+    for all_taps in (warp_reference.TAPS["bicubic"][::2], warp_reference.SHARP):
+        for h, w in ((1, 8), (5, 32), (32, 192), (70, 200)):
+            for low, high in ((0, 256), (0, 2)):
+                count = all_taps.shape[1]
+                samples = rng.integers(low, high, (h + count - 1, w + 16), dtype=np.uint8) * np.uint8(255 if high == 2 else 1)
+                for tx, ty in itertools.product(all_taps, repeat=2):
+                    got = np.empty((h, w), np.uint8)
+                    _motion.filter_area_of(cpu.level(), samples, np.int8(tx), np.int8(ty), got)
+                    across = sum(t * samples[:, k:k + w].astype(int) for k, t in enumerate(tx))
+                    down = sum(t * across[k:k + h] for k, t in enumerate(ty))
+                    compare(f"{h}x{w} by {tx} and {ty}", got, ((down + 2048) >> 12).clip(0, 255).astype(np.uint8))
 
 
 @check("motion", "search")
@@ -101,11 +104,12 @@ def same_fields(rng, level):
     for width, height, depth, effort in ((16, 16, 8, 1), (97, 65, 8, 2), (160, 96, 10, 1), (200, 120, 12, 0)):
         current_y, reference_y = moving_planes(rng, width, height, depth)
         previous, candidates = (random_field(rng, *pack.blocks(width, height), largest) for largest in (60, 2047))
-        for before, tried in ((None, None), (previous, None), (previous, candidates.vectors)):
-            got = motion.search(current_y, reference_y, 25, depth=depth, previous=before, candidates=tried, effort=effort)
+        for before, tried, kernel in ((None, None, "bicubic"), (previous, None, "sharp"), (previous, candidates.vectors, "bicubic")):
+            how = {"depth": depth, "previous": before, "candidates": tried, "effort": effort, "kernel": kernel}
+            got = motion.search(current_y, reference_y, 25, **how)
             motion.MotionField(got.vectors, got.splits)  # checks itself
             with cpu.force("scalar"):
-                want = motion.search(current_y, reference_y, 25, depth=depth, previous=before, candidates=tried, effort=effort)
+                want = motion.search(current_y, reference_y, 25, **how)
             compare(f"vectors of {width}x{height}", got.vectors, want.vectors)
             compare(f"splits of {width}x{height}", got.splits, want.splits)
 
@@ -113,24 +117,37 @@ def same_fields(rng, level):
 @check("motion", "sections")
 def sections(rng, level):
     for h, w, largest in ((4, 4, 5), (8, 20, 60), (12, 8, 2047), (16, 16, 0)):
-        field, previous = random_field(rng, h, w, largest), random_field(rng, h, w, 3)
+        field, previous = (random_field(rng, h, w, most).using(*random_way(rng)) for most in (largest, 3))
         copy = rng.random((h // 4, w // 4)) < 0.6
         for flags in (None, copy):
             for before in (None, previous):
-                arrays = field.vectors, field.splits, flags, None if before is None else before.vectors
                 data = motion.encode(field, flags, before)
-                assert data == reference.encode(*arrays), f"{h}x{w}: sections differ"
+                assert data == reference.encode(field.vectors, field.splits, flags, *expectation(before), way_of(field), way_of(before)), \
+                    f"{h}x{w}: sections differ"
                 noise = rng.bytes(40)
                 for kept in (data, data[: len(data) // 2], data + b"\1", noise, b"\xff" * 3 + noise, b"\xff" * 4 + noise):
-                    compare_decoders(kept, h, w, before)
+                    for says_way in (True, False):
+                        compare_decoders(kept, h, w, before, says_way)
 
 
-def compare_decoders(data, h, w, before):
+def random_way(rng):
+    return motion.KERNELS[rng.integers(2)], bool(rng.integers(2))
+
+
+def way_of(field):
+    return (0, 0) if field is None else (motion.KERNELS.index(field.kernel), int(field.overlap))
+
+
+def expectation(before):
+    return [None if before is None else before.vectors]
+
+
+def compare_decoders(data, h, w, before, says_way):
     """Both give the same field or refuse the bytes."""
     results = []
-    for decode, previous in ((motion.decode, before), (reference.decode, None if before is None else before.vectors)):
+    for decode, previous in ((motion.decode, [before]), (reference.decode, [*expectation(before), way_of(before)])):
         try:
-            results.append(decode(data, h, w, previous))
+            results.append(decode(data, h, w, *previous, says_way=says_way))
         except motion.CorruptStreamError as error:
             results.append(str(error))
     got, want = results
@@ -140,12 +157,18 @@ def compare_decoders(data, h, w, before):
         assert not isinstance(got, str), f"{got}, where the reference decodes"
         compare("vectors", got[0].vectors, want[0])
         compare("splits", got[0].splits, want[1])
+        assert way_of(got[0]) == want[3], f"predicts as {way_of(got[0])}, reference {want[3]}"
         assert (got[1] is None) == (want[2] is None)
         if got[1] is not None:
             compare("copy map", got[1], want[2])
 
 
-@bench("motion", "search 640x360")
-def search_speed(rng):
-    current_y, reference_y = moving_planes(rng, 640, 360)
-    return lambda: motion.search(current_y, reference_y, 30, depth=8), 640 * 360
+def _search_speed(kernel):
+    def prepare(rng):
+        current_y, reference_y = moving_planes(rng, 640, 360)
+        return lambda: motion.search(current_y, reference_y, 30, depth=8, kernel=kernel), 640 * 360
+    return prepare
+
+
+for _kernel in motion.KERNELS:
+    bench("motion", f"search 640x360 {_kernel}")(_search_speed(_kernel))

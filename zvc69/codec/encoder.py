@@ -274,4 +274,4 @@ def _header(model: Model, config: EncoderConfig, qp: int, width: int, height: in
     return FileHeader(
         width=width, height=height, fps_num=rate.numerator, fps_den=rate.denominator, quality=qp, gop=config.gop, bit_depth=depth,
         model_hash=manifest.short_hash, latent_channels=manifest.latent_channels, hyper_channels=manifest.hyper_channels,
-        total_frames=total_frames, minor=int(config.gop != 1), **colour.header_fields())     # P frames came with format 1.1
+        total_frames=total_frames, minor=2 * (config.gop != 1), **colour.header_fields())     # P frames came with format 1.1, their filters with 1.2

@@ -18,6 +18,7 @@ from ..model import Backend, Model
 from ..model.backend import Analysis
 from ..profiler import Profiler
 from .activity import Rounding, class_weights
+from .compensation import find_slot
 from .copying import choose_copies
 from .estimation import MotionEstimator
 from .latents import STEPS, Conditions, LatentOrder, begin_sigma, code_latents
@@ -94,12 +95,7 @@ class FrameCoder:
         return self._slots(missing, min(qp + TWICE_THE_STEP, MAX_QP), pts, (reference,))[0]
 
     def _slots(self, frame: Frame, qp: int, pts: int, references: Sequence[Reference]) -> list[Slot]:
-        expected = [reference.field_at(pts) for reference in references]
-        with self._stage("motion"):
-            fields = list(self._each(lambda reference, field: self._estimator.field(frame, reference, qp, field), references, expected))
-        with self._stage("compensate"):
-            planes = list(self._each(lambda reference, field: field.warp(reference.planes, frame.depth), references, fields))
-        return list(map(Slot, references, expected, fields, planes))
+        return list(self._each(lambda reference: find_slot(self._estimator, frame, qp, reference, reference.field_at(pts), self._stage), references))
 
     def _code(self, frame: Frame, packed: NDArray[np.float32], conditions: Conditions, pts: int, prediction: Prediction | None = None,
               slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,

@@ -13,6 +13,8 @@ cdef extern from "common/isa.h" namespace "zvc" nogil:
 cdef extern from "motion/field.h" namespace "zvc" nogil:
     cdef cppclass Vector:
         pass
+    cdef cppclass Way:
+        cbool sharp, overlap
 
 cdef extern from "motion/sad.h" namespace "zvc" nogil:
     ctypedef uint32_t (*Sad)(const uint8_t*, ptrdiff_t, const uint8_t*, ptrdiff_t) noexcept
@@ -28,7 +30,11 @@ cdef extern from "motion/satd.h" namespace "zvc" nogil:
     const SatdKernels& satd_kernels(Isa isa) noexcept
 
 cdef extern from "motion/filter.h" namespace "zvc" nogil:
-    void filter_area(Isa, const uint8_t*, ptrdiff_t, uint8_t*, ptrdiff_t, int, int, const int8_t*, const int8_t*) noexcept
+    cdef struct AreaTaps:
+        cbool sharp
+        const int8_t* x
+        const int8_t* y
+    void filter_area(Isa, const uint8_t*, ptrdiff_t, uint8_t*, ptrdiff_t, int, int, const AreaTaps&) noexcept
 
 cdef extern from "motion/search.h" namespace "zvc" nogil:
     cdef struct LumaPlane:
@@ -40,6 +46,7 @@ cdef extern from "motion/search.h" namespace "zvc" nogil:
         const Vector* previous
         const Vector* candidates
         int effort
+        cbool sharp
         Vector* vectors
         uint8_t* splits
         # C++'s "lambda" is a Python keyword
@@ -65,10 +72,14 @@ cdef extern from "motion/field_code.h" namespace "zvc" nogil:
         Vector* vectors
         uint8_t* splits
         uint8_t* copy
+        Way* way
+    cdef cppclass PreviousField:
+        const Vector* vectors
+        Way way
     cdef enum class FieldStatus(int):
         pass
-    vector[uint8_t] encode_field(FieldShape, const FieldArrays&, const Vector*, Contexts) except +
-    FieldStatus decode_field(FieldShape, Bytes, const Vector*, Contexts, const FieldArrays&, cbool&) except +
+    vector[uint8_t] encode_field(FieldShape, const FieldArrays&, const PreviousField&, Contexts) except +
+    FieldStatus decode_field(FieldShape, Bytes, const PreviousField&, Contexts, const FieldArrays&, cbool&) except +
 
 
 cdef LumaPlane plane(const uint8_t[:, ::1] rows, int bytes):
@@ -80,7 +91,7 @@ cdef LumaPlane plane(const uint8_t[:, ::1] rows, int bytes):
     return result
 
 
-def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] reference, int depth, int rate, int effort,
+def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] reference, int depth, int rate, int effort, bint sharp,
            const int16_t[:, :, ::1] previous, const int16_t[:, :, ::1] candidates, int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits):
     """`current` and `reference`: bytes of the samples; `rate` is the job's lambda."""
     cdef SearchJob job
@@ -92,7 +103,7 @@ def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] refer
         job.previous = <const Vector*>&previous[0, 0, 0]
     if candidates is not None:
         job.candidates = <const Vector*>&candidates[0, 0, 0]
-    job.lambda_, job.effort = rate, effort
+    job.lambda_, job.effort, job.sharp = rate, effort, sharp
     job.vectors, job.splits = <Vector*>&vectors[0, 0, 0], &splits[0, 0]
     with nogil:
         search_motion(<Isa>level, job)
@@ -115,52 +126,73 @@ def sad_row(int level, const uint8_t[:, ::1] a, const uint8_t[:, ::1] b, int ste
 
 
 def filter_area_of(int level, const uint8_t[:, ::1] samples, const int8_t[::1] tx, const int8_t[::1] ty, uint8_t[:, ::1] out):
-    """Of `samples` from row and column 1 on, with three columns and rows more than `out` and a few; for the tests."""
-    assert samples.shape[0] >= out.shape[0] + 3 and samples.shape[1] >= out.shape[1] + 11 and out.shape[1] % 8 == 0
-    filter_area(<Isa>level, &samples[1, 1], samples.shape[1], &out[0, 0], out.shape[1], <int>out.shape[1], <int>out.shape[0], &tx[0], &ty[0])
+    """By 4 or 8 taps, of `samples` from row and column 1 or 3 on, with 3 or 7 rows and, for what is loaded, 16 columns more than `out`; for the tests."""
+    cdef int taps = <int>tx.shape[0], before = taps // 2 - 1
+    cdef AreaTaps area
+    assert samples.shape[0] >= out.shape[0] + taps - 1 and samples.shape[1] >= out.shape[1] + 16 and out.shape[1] % 8 == 0
+    area.sharp, area.x, area.y = taps == 8, &tx[0], &ty[0]
+    filter_area(<Isa>level, &samples[before, before], samples.shape[1], &out[0, 0], out.shape[1], <int>out.shape[1], <int>out.shape[0], area)
 
 
-cdef FieldArrays field(int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy):
+cdef FieldArrays field(int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy, Way* way, bint says_way):
     cdef FieldArrays arrays
     arrays.vectors, arrays.splits = <Vector*>&vectors[0, 0, 0], &splits[0, 0]
     arrays.copy = NULL
     if copy is not None:
         arrays.copy = &copy[0, 0]
+    arrays.way = NULL
+    if says_way:
+        arrays.way = way
     return arrays
 
 
-def encode(const uint16_t[:, ::1] contexts, int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy,
-           const int16_t[:, :, ::1] previous):
+cdef PreviousField expected(const int16_t[:, :, ::1] vectors, int way):
+    cdef PreviousField previous
+    previous.vectors = NULL
+    if vectors is not None:
+        previous.vectors = <const Vector*>&vectors[0, 0, 0]
+    previous.way = unpacked(way)
+    return previous
+
+
+cdef Way unpacked(int way):
+    cdef Way result
+    result.sharp, result.overlap = way & 1, way >> 1 & 1
+    return result
+
+
+# Ways are 1 for the sharp filter + 2 for overlap.
+
+def encode(const uint16_t[:, ::1] contexts, int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy, int way,
+           const int16_t[:, :, ::1] previous, int previous_way):
     cdef FieldShape shape
-    cdef FieldArrays arrays = field(vectors, splits, copy)
-    cdef const Vector* before = NULL
+    cdef Way own = unpacked(way)
+    cdef FieldArrays arrays = field(vectors, splits, copy, &own, True)
+    cdef PreviousField before = expected(previous, previous_way)
     cdef vector[uint8_t] out
     assert contexts.shape[0] == kContexts
     shape.h, shape.w = vectors.shape[0], vectors.shape[1]
-    if previous is not None:
-        before = <const Vector*>&previous[0, 0, 0]
     with nogil:
         out = encode_field(shape, arrays, before, Contexts(<const Context*>&contexts[0, 0], kContexts))
     return (<char*>out.data())[:out.size()] if out.size() else b""
 
 
-def decode(const uint16_t[:, ::1] contexts, const uint8_t[::1] data, const int16_t[:, :, ::1] previous,
-           int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy):
-    """Status, and whether there is a copy map."""
+def decode(const uint16_t[:, ::1] contexts, const uint8_t[::1] data, const int16_t[:, :, ::1] previous, int previous_way,
+           int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits, uint8_t[:, ::1] copy, bint says_way):
+    """Status, whether there is a copy map, and the way (0 if the section does not say)."""
     cdef FieldShape shape
-    cdef FieldArrays arrays = field(vectors, splits, copy)
-    cdef const Vector* before = NULL
+    cdef Way own
+    cdef FieldArrays arrays = field(vectors, splits, copy, &own, says_way)
+    cdef PreviousField before = expected(previous, previous_way)
     cdef const uint8_t* first = NULL
     cdef size_t size = data.shape[0]
     cdef FieldStatus status
     cdef cbool has_copy = False
     assert contexts.shape[0] == kContexts
     shape.h, shape.w = vectors.shape[0], vectors.shape[1]
-    if previous is not None:
-        before = <const Vector*>&previous[0, 0, 0]
     if size:
         first = &data[0]
     with nogil:
         status = decode_field(shape, Bytes(first, size), before, Contexts(<const Context*>&contexts[0, 0], kContexts),
                               arrays, has_copy)
-    return <int>status, has_copy
+    return <int>status, has_copy, own.sharp + 2 * own.overlap

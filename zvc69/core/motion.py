@@ -14,6 +14,8 @@ from .pack import DEPTHS, blocks
 from .warp import LARGEST_VECTOR, Planes, compensate
 
 EFFORTS = (0, 1, 2)
+KERNELS = ("bicubic", "sharp")
+"""Luma's filters that a stream can name."""
 SPLIT = 16
 """Bit of a 32x32's split flags: in four 16x16; bit q of them (with this one only): quadrant q in four 8x8."""
 LARGEST_SCALE = 65535
@@ -38,6 +40,7 @@ class MotionField:
     eighth of the padded picture. A block is predicted from the reference at its position plus (dx, dy) / 4.
     splits: (h / 4, w / 4) uint8, one 32x32 each: 0 whole; bit 4 split into 16x16; bit q then: quadrant q (reading
     order) into 8x8. All blocks of a leaf have one vector. Both are read-only copies.
+    kernel, overlap: how it predicts (`warp.compensate`): "bicubic" or "sharp"; whether blocks overlap.
 
     Raises ValueError for arrays that do not fit that. Source: docs/FORMAT.md, Motion.
 
@@ -50,27 +53,29 @@ class MotionField:
     [32, 32, 32, 32, 8, 8, 16, 16]
     """
 
-    def __init__(self, vectors: NDArray[np.int16], splits: NDArray[np.uint8]) -> None:
+    def __init__(self, vectors: NDArray[np.int16], splits: NDArray[np.uint8], kernel: str = "bicubic", overlap: bool = False) -> None:
         h, w = _blocks(vectors)
         if splits.dtype != np.uint8 or splits.shape != (h // 4, w // 4):
             raise ValueError(f"splits must be uint8 of shape {(h // 4, w // 4)}, not {splits.dtype} of shape {splits.shape}")
         if ((splits > 31) | ((splits > 0) & (splits < SPLIT))).any():
             raise ValueError("splits hold flags that mean nothing")
-        self._take(vectors.copy(), splits.copy())
+        if kernel not in KERNELS:
+            raise ValueError(f"kernel {kernel!r} is not one of {KERNELS}")
+        self._take(vectors.copy(), splits.copy(), kernel, overlap)
         mask = self.sizes // 8 - 1
         i, j = np.indices((h, w))
         if (self.vectors != self.vectors[i & ~mask, j & ~mask]).any():
             raise ValueError("a block of the splits has more than one vector")
 
-    def _take(self, vectors: NDArray[np.int16], splits: NDArray[np.uint8]) -> None:
-        self.vectors, self.splits = vectors, splits
+    def _take(self, vectors: NDArray[np.int16], splits: NDArray[np.uint8], kernel: str, overlap: bool) -> None:
+        self.vectors, self.splits, self.kernel, self.overlap = vectors, splits, kernel, overlap
         vectors.flags.writeable = splits.flags.writeable = False
 
     @classmethod
-    def _valid(cls, vectors: NDArray[np.int16], splits: NDArray[np.uint8]) -> MotionField:
+    def _valid(cls, vectors: NDArray[np.int16], splits: NDArray[np.uint8], kernel: str = "bicubic", overlap: bool = False) -> MotionField:
         """Around arrays of the kernels, which make no others."""
         field = cls.__new__(cls)
-        field._take(vectors, splits)
+        field._take(vectors, splits, kernel, overlap)
         return field
 
     @classmethod
@@ -118,37 +123,45 @@ class MotionField:
         if denominator < 0:
             numerator, denominator = -numerator, -denominator
         exact = (2 * numerator * self.vectors.astype(np.int64) + denominator) // (2 * denominator)
-        return MotionField._valid(exact.clip(-LARGEST_VECTOR, LARGEST_VECTOR).astype(np.int16), self.splits)
+        return MotionField._valid(exact.clip(-LARGEST_VECTOR, LARGEST_VECTOR).astype(np.int16), self.splits, self.kernel, self.overlap)
 
-    def warp(self, planes: Planes, depth: int, kernel: str = "bicubic", *, threads: int = 1, out: Planes | None = None) -> Planes:
+    def using(self, kernel: str, overlap: bool) -> MotionField:
+        """The same vectors, predicting in another way. Raises ValueError for an unknown kernel."""
+        if kernel not in KERNELS:
+            raise ValueError(f"kernel {kernel!r} is not one of {KERNELS}")
+        return self if (kernel, overlap) == (self.kernel, self.overlap) else MotionField._valid(self.vectors, self.splits, kernel, overlap)
+
+    def warp(self, planes: Planes, depth: int, *, threads: int = 1, out: Planes | None = None) -> Planes:
         """The picture that this field predicts from the reference `planes` (y, u, v): see `warp.compensate`."""
-        return compensate(*planes, self.vectors, depth, kernel, threads=threads, out=out)
+        return compensate(*planes, self.vectors, depth, self.kernel, overlap=self.overlap, threads=threads, out=out)
 
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, MotionField) and np.array_equal(self.vectors, other.vectors)
-                and np.array_equal(self.splits, other.splits))
+        return (isinstance(other, MotionField) and (self.kernel, self.overlap) == (other.kernel, other.overlap)
+                and np.array_equal(self.vectors, other.vectors) and np.array_equal(self.splits, other.splits))
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<motion field of {self.shape[0]}x{self.shape[1]} blocks>"
+        return f"<motion field of {self.shape[0]}x{self.shape[1]} blocks, {self.kernel}{', overlapped' * self.overlap}>"
 
 
 def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: int, previous: MotionField | None = None,
-           candidates: NDArray[np.int16] | None = None, effort: int = 1) -> MotionField:
+           candidates: NDArray[np.int16] | None = None, effort: int = 1, kernel: str = "bicubic") -> MotionField:
     """Field that predicts the luma plane `current_y` from `reference_y` at the least SATD + 0.55 step(qp) bits.
 
     Both planes are (height, width), uint8 at `depth` 8, uint16 at 10 and 12; `qp` is 0..63. `previous` is the field of the frame before, a
     source of candidates (give the same one to `encode`). `candidates` are further ones, of any origin: (h, w, 2) int16, a quarter-pel vector
-    of every 8x8 block; those beyond 2047 or the picture's surroundings are passed over. `effort` 0 is the fastest, 2 the most thorough. The
-    result is the same at every instruction set.
+    of every 8x8 block; those beyond 2047 or the picture's surroundings are passed over. `effort` 0 is the fastest, 2 the most thorough. `kernel`
+    is the filter that the field is to compensate with, and carries, without overlap. The result is the same at every instruction set.
 
     Method: vectors of 32x32 blocks at 1/4 size, of 16x16 at 1/2 size around those, then per block candidates of neighbours, the previous field and the
     level above, diamond steps of whole pixels, squares of half and quarter pixels with the compensation's own filter;
     quadtree from below. Up to whole pixels plain absolute differences are taken, then those of 8x8 Hadamard transforms; at effort 2 all of it again around what was found. 10 and 12 bit planes are searched by their high 8 bits.
 
-    Raises ValueError for another depth, shape, dtype, qp or effort.
+    Raises ValueError for another depth, shape, dtype, qp, effort or kernel.
     """
+    if kernel not in KERNELS:
+        raise ValueError(f"kernel {kernel!r} is not one of {KERNELS}")
     if depth not in DEPTHS:
         raise ValueError(f"bit depth {depth} is not one of {DEPTHS}")
     if not 0 <= qp <= 63 or effort not in EFFORTS:
@@ -162,13 +175,13 @@ def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: in
         raise ValueError(f"candidates must be int16 of shape {(h, w, 2)}, not {candidates.dtype} of shape {candidates.shape}")
     vectors, splits = np.empty((h, w, 2), np.int16), np.empty((h // 4, w // 4), np.uint8)
     step = 2 * 2 ** (qp / 10.5)
-    _motion.search(cpu.level(), _bytes(current_y), _bytes(reference_y), depth, round(16 * SEARCH_WEIGHT * step), effort,
+    _motion.search(cpu.level(), _bytes(current_y), _bytes(reference_y), depth, round(16 * SEARCH_WEIGHT * step), effort, kernel == "sharp",
                    _previous(previous, h, w), None if candidates is None else np.ascontiguousarray(candidates), vectors, splits)
-    return MotionField._valid(vectors, splits)
+    return MotionField._valid(vectors, splits, kernel)
 
 
 def encode(field: MotionField, copy: NDArray[np.bool_] | None = None, previous: MotionField | None = None) -> bytes:
-    """Motion section: `field` and, if given, the copy map, (h / 4, w / 4) bool, True where a 32x32 is copied.
+    """Motion section: `field`, how it predicts, and, if given, the copy map, (h / 4, w / 4) bool, True where a 32x32 is copied.
 
     `previous` is the field of the slot's frame before, or None; the decoder needs the same. A still picture takes
     few bytes or none. Raises ValueError for other shapes. Source: docs/FORMAT.md, Motion.
@@ -183,12 +196,15 @@ def encode(field: MotionField, copy: NDArray[np.bool_] | None = None, previous: 
         if copy.dtype != np.bool_ or copy.shape != field.splits.shape:
             raise ValueError(f"copy must be bool of shape {field.splits.shape}, not {copy.dtype} of shape {copy.shape}")
         flags = copy.astype(np.uint8, order="C")
-    return _motion.encode(_CONTEXTS, field.vectors.copy(), field.splits.copy(), flags, _previous(previous, *field.shape))
+    return _motion.encode(_CONTEXTS, field.vectors.copy(), field.splits.copy(), flags, _way(field), _previous(previous, *field.shape),
+                          _way(previous))
 
 
-def decode(data: bytes | bytearray | memoryview, h: int, w: int, previous: MotionField | None = None,
-           ) -> tuple[MotionField, NDArray[np.bool_] | None]:
+def decode(data: bytes | bytearray | memoryview, h: int, w: int, previous: MotionField | None = None, *,
+           says_way: bool = True) -> tuple[MotionField, NDArray[np.bool_] | None]:
     """Field and copy map (None if there is none) of a motion section of a picture of `h` x `w` blocks.
+
+    says_way: False for sections of format 1.1, which do not say how fields predict: all are bicubic, without overlap.
 
     Hostile bytes raise `zvc69.errors.CorruptStreamError` or decode to another field; time and memory depend on the
     picture alone. Raises ValueError for sizes that are no multiples of 4 and a `previous` of another shape.
@@ -197,10 +213,11 @@ def decode(data: bytes | bytearray | memoryview, h: int, w: int, previous: Motio
         raise ValueError(f"{h}x{w} blocks; both must be multiples of 4")
     vectors, splits = np.zeros((h, w, 2), np.int16), np.zeros((h // 4, w // 4), np.uint8)
     copy = np.zeros(splits.shape, np.uint8)
-    status, has_copy = _motion.decode(_CONTEXTS, np.frombuffer(data, np.uint8), _previous(previous, h, w), vectors, splits, copy)
+    status, has_copy, way = _motion.decode(_CONTEXTS, np.frombuffer(data, np.uint8), _previous(previous, h, w), _way(previous), vectors, splits,
+                                           copy, says_way)
     if status:
         raise CorruptStreamError(_FAILURES[status])
-    return MotionField._valid(vectors, splits), copy.astype(bool) if has_copy else None
+    return MotionField._valid(vectors, splits, KERNELS[way & 1], bool(way >> 1)), copy.astype(bool) if has_copy else None
 
 
 def _blocks(vectors: NDArray[np.int16]) -> tuple[int, int]:
@@ -218,6 +235,11 @@ def _previous(field: MotionField | None, h: int, w: int) -> NDArray[np.int16] | 
     if field.shape != (h, w):
         raise ValueError(f"the previous field has {field.shape} blocks, this one {(h, w)}")
     return field.vectors
+
+
+def _way(field: MotionField | None) -> int:
+    """Of the compiled module: 1 for the sharp filter + 2 for overlap."""
+    return 0 if field is None else KERNELS.index(field.kernel) + 2 * field.overlap
 
 
 def _bytes(plane: np.ndarray) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.motion import MotionField
 from ..core.pack import CHANNELS, blocks
 from .device import Buffer, Device, blocks_of
 
@@ -50,6 +51,11 @@ class PictureShape:
         return "8" if self.depth == 8 else "16"
 
 
+def way_of(field: MotionField) -> int:
+    """How a field predicts, as kernels take it: 1 for luma's sharp filter + 2 for overlap."""
+    return (field.kernel == "sharp") + 2 * field.overlap
+
+
 class Pictures:
     """Operations on pictures of one shape."""
 
@@ -78,15 +84,15 @@ class Pictures:
         self._device.launch(f"unpack_{s.bits}", [blocks_of(s.positions * _GROUPS, 256)], [256],
                             [levels, copy, *predicted, s.width, s.height, s.columns, s.positions, *scale, *out])
 
-    def compensate(self, reference: Planes, vectors: Buffer, out: Planes) -> None:
-        """vectors (rows, columns, 2) int16, in quarter pixels."""
+    def compensate(self, reference: Planes, vectors: Buffer, way: Buffer, out: Planes) -> None:
+        """vectors (rows, columns, 2) int16, in quarter pixels; way: one int32, what `way_of` says."""
         s = self.shape
         shift = () if s.depth == 8 else (s.depth - 8,)
         (height, width), (chroma_height, chroma_width), _ = s.planes
         self._device.launch(f"compensate_luma_{s.bits}", [blocks_of(width, 128), blocks_of(height, 8)], [128],
-                            [reference[0], vectors, s.columns, width, height, *shift, out[0]])
+                            [reference[0], vectors, s.columns, way, width, height, *shift, out[0]])
         self._device.launch(f"compensate_chroma_{s.bits}", [blocks_of(chroma_width, 128), blocks_of(chroma_height, 4), 2], [128],
-                            [*reference[1:], vectors, s.columns, chroma_width, chroma_height, *shift, *out[1:]])
+                            [*reference[1:], vectors, s.columns, way, chroma_width, chroma_height, *shift, *out[1:]])
 
     def average(self, a: Planes, b: Planes, out: Planes) -> None:
         for first, second, to in zip(a, b, out):

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bitstream.payload import bands
+from ..core.motion import MotionField
 from ..core.scale import STEPS
 from ..model.store import Model
 from . import entropy
 from .device import Buffer, Device
 from .network import HYPER, LATENT, Networks, Plan, StageLayers
-from .pictures import Pictures, PictureShape, Planes
+from .pictures import Pictures, PictureShape, Planes, way_of
 from .sigma import SigmaNetwork
 from .symbols import State, Symbols
 
@@ -72,7 +73,7 @@ class FrameMemory:
         positions, coarse = shape.positions, shape.positions // 16
         self.source, self.reference, self.predicted, self.out = (self.pictures.planes() for _ in range(4))
         self.reference_state, self.fetched, self.out_state = (self._state() for _ in range(3))
-        self.vectors = device.zeros((shape.rows, shape.columns, 2), np.int16)
+        self.vectors, self.way = device.zeros((shape.rows, shape.columns, 2), np.int16), device.zeros(1, np.int32)
         self.copy = device.zeros(coarse, np.uint8)
         self.qp, self.blend = device.zeros(1, np.int32), device.zeros(1, np.float32)
         self.index, self.r = device.empty((STEPS, positions, LATENT // 4), np.uint8), device.empty((STEPS, positions, LATENT // 4), np.int16)
@@ -108,15 +109,16 @@ class FrameCodec:
         self._ends: dict[int, tuple[NDArray[np.uint32], list[Buffer]]] = {}
         self._replays: dict[tuple[str, FrameKind], Callable[[], None]] = {}
 
-    def begin(self, qp: int, *, source: Planes | Sequence[NDArray] | None = None, vectors: NDArray[np.int16] | None = None,
+    def begin(self, qp: int, *, source: Planes | Sequence[NDArray] | None = None, field: MotionField | None = None,
               copy: NDArray[np.bool_] | None = None) -> None:
-        """What a frame takes from the host: planes to encode (None: they are in `memory.source`), vectors (rows, columns, 2), copied blocks."""
+        """What a frame takes from the host: planes to encode (None: they are in `memory.source`), slot A's motion, copied blocks."""
         memory, upload = self.memory, self._device.upload
         upload(np.array([qp], np.int32), into=memory.qp)
         for plane, to in zip(source or (), memory.source):
             upload(plane, into=to)
-        if vectors is not None:
-            upload(vectors, into=memory.vectors)
+        if field is not None:
+            upload(field.vectors, into=memory.vectors)
+            upload(np.array([way_of(field)], np.int32), into=memory.way)
         if copy is None:
             self._device.fill_zero(memory.copy)
         else:
@@ -187,7 +189,7 @@ class FrameCodec:
     def _predict(self, kind: FrameKind) -> None:
         memory, shape = self.memory, self.shape
         if kind.inter:
-            memory.pictures.compensate(memory.reference, memory.vectors, memory.predicted)
+            memory.pictures.compensate(memory.reference, memory.vectors, memory.way, memory.predicted)
             memory.pictures.pack(memory.predicted, memory.tensors["slot_a"])
         if kind.state:
             memory.symbols.fetch(memory.reference_state, memory.vectors, memory.fetched)

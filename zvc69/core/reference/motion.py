@@ -103,10 +103,12 @@ def context_start(name: str) -> int:
 
 
 class FieldCoder:
-    """Codes (or reads into) `vectors` (h, w, 2), `splits` (h / 4, w / 4) and `copy` (h / 4, w / 4), or None."""
+    """Codes (or reads into) `vectors` (h, w, 2), `splits` (h / 4, w / 4) and `copy` (h / 4, w / 4), or None; and `way`, (sharp, overlap), or None."""
 
     def __init__(self, coder: Coder, vectors: NDArray[np.int16], splits: NDArray[np.uint8],
-                 copy: NDArray[np.bool_] | None, previous: NDArray[np.int16] | None) -> None:
+                 copy: NDArray[np.bool_] | None, previous: NDArray[np.int16] | None, way: tuple[int, int] | None = None,
+                 previous_way: tuple[int, int] = (0, 0)) -> None:
+        self.way, self.previous_way = way, previous_way
         self.bit, self.vectors, self.splits, self.copy, self.previous = coder.bit, vectors, splits, copy, previous
         h, w = vectors.shape[:2]
         self.known = np.zeros((h + 2, w + 2), bool)      # offset by one: a frame of unknown blocks
@@ -116,6 +118,9 @@ class FieldCoder:
         self.start = {name: context_start(name) for name, _ in CONTEXTS}
 
     def run(self) -> None:
+        if self.way is not None:
+            self.way = tuple(self.choice(name, own, before) for name, own, before in
+                             zip(("other_filter", "other_overlap"), self.way, self.previous_way, strict=True))
         if self.bit(self.start["no_copy_map"], self.copy is None):
             self.copy = None
         elif self.copy is None:
@@ -124,6 +129,11 @@ class FieldCoder:
             for j in range(self.splits.shape[1]):
                 copied = self.copy is not None and self.copy_flag(i, j)
                 self.tree(4 * i, 4 * j, copied)
+
+    def choice(self, name: str, own: int, before: int) -> int:
+        if self.previous is None:
+            return self.bit(self.start[name], own)
+        return before ^ self.bit(self.start[name] + 1 + before, own ^ before)
 
     def copy_flag(self, i: int, j: int) -> bool:
         right = j + 1 < self.copy.shape[1]
@@ -230,18 +240,19 @@ class FieldCoder:
 
 
 def encode(vectors: NDArray[np.int16], splits: NDArray[np.uint8], copy: NDArray[np.bool_] | None = None,
-           previous: NDArray[np.int16] | None = None) -> bytes:
+           previous: NDArray[np.int16] | None = None, way: tuple[int, int] | None = (0, 0), previous_way: tuple[int, int] = (0, 0)) -> bytes:
     """Motion section of a field; arguments as of `FieldCoder`."""
     coder = RangeEncoder()
-    FieldCoder(coder, vectors.copy(), splits.copy(), None if copy is None else copy.copy(), previous).run()
+    FieldCoder(coder, vectors.copy(), splits.copy(), None if copy is None else copy.copy(), previous, way, previous_way).run()
     return coder.finish()
 
 
-def decode(data: bytes, h: int, w: int, previous: NDArray[np.int16] | None = None,
-           ) -> tuple[NDArray[np.int16], NDArray[np.uint8], NDArray[np.bool_] | None]:
-    """(vectors, splits, copy). Raises CorruptStreamError."""
+def decode(data: bytes, h: int, w: int, previous: NDArray[np.int16] | None = None, previous_way: tuple[int, int] = (0, 0), *,
+           says_way: bool = True) -> tuple[NDArray[np.int16], NDArray[np.uint8], NDArray[np.bool_] | None, tuple[int, int]]:
+    """(vectors, splits, copy, way). Raises CorruptStreamError."""
     coder = RangeDecoder(data)
-    field = FieldCoder(coder, np.zeros((h, w, 2), np.int16), np.zeros((h // 4, w // 4), np.uint8), None, previous)
+    field = FieldCoder(coder, np.zeros((h, w, 2), np.int16), np.zeros((h // 4, w // 4), np.uint8), None, previous, (0, 0) if says_way else None,
+                       previous_way)
     field.run()
     coder.finish()
-    return field.vectors, field.splits, field.copy
+    return field.vectors, field.splits, field.copy, field.way or (0, 0)
