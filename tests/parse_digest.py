@@ -35,7 +35,8 @@ def model_of(path: Path) -> Model:
 
 def digests(path: Path) -> list[dict[str, str]]:
     """SHA-256 of what each frame says, in coding order: z (position by position), r (channel by channel), little-endian int16; of I frames
-    sigma indices (uint8), of others the fields into the slots (y, x, int16) and the copied blocks (uint8), where there are any."""
+    sigma indices (uint8), of others the fields into the slots (y, x, int16), how they predict (1 for the sharp filter + 2 for overlap, uint8, where streams say it) and the copied
+    blocks (uint8), where there are any."""
     model, found = model_of(path), []
     with StreamReader(path) as reader:
         parser = FrameParser(model, reader.header)
@@ -47,6 +48,9 @@ def digests(path: Path) -> list[dict[str, str]]:
             for name, field in (("field", parsed.field), ("field_b", parsed.field_b)):
                 if field is not None:
                     arrays[name] = field.vectors.astype("<i2")
+            if reader.header.filters and parsed.field is not None:
+                fields = [field for field in (parsed.field, parsed.field_b) if field is not None]
+                arrays["ways"] = np.array([(field.kernel == "sharp") + 2 * field.overlap for field in fields], np.uint8)
             if parsed.copy is not None:
                 arrays["copy"] = parsed.copy.astype(np.uint8)
             found.append({name: hashlib.sha256(np.ascontiguousarray(a)).hexdigest() for name, a in arrays.items()})

@@ -12,11 +12,12 @@ import pytest
 
 import zvc69
 from zvc69.bitstream import FrameType, Payload, StreamReader
+from zvc69.codec.parser import FrameParser
 from zvc69.core import cpu
 from zvc69.media import Frame
 from zvc69.metrics import frame_psnr
 
-from .parse_digest import GOLDEN, digests, streams
+from .parse_digest import GOLDEN, digests, model_of, streams
 
 NAMES = [str(path.relative_to(GOLDEN)) for path in streams()]
 
@@ -29,7 +30,7 @@ def stored_pictures(path: Path, depth: int) -> list[Frame]:
 
 
 def test_golden_streams_are_all_there():
-    assert Counter(name.split("/")[0] for name in NAMES) == {"v1_0": 7, "v1_1": 4}
+    assert Counter(name.split("/")[0] for name in NAMES) == {"v1_0": 7, "v1_1": 4, "v1_2": 3}
 
 
 @pytest.mark.parametrize("level", cpu.available())
@@ -45,7 +46,7 @@ def test_golden_streams_of_version_1_1_have_all_that_it_brought():
     found = set()
     for path in streams("1_1"):
         with StreamReader(path) as reader:
-            assert reader.header.minor == 1
+            assert reader.header.minor == 1 and not reader.header.filters
             for packet in reader:
                 payload = Payload.unpack(packet.payload, packet.type)
                 facts = {"compact": reader.header.compact, "full": not reader.header.compact, "state": not payload.no_state, "copy": payload.copy,
@@ -54,6 +55,21 @@ def test_golden_streams_of_version_1_1_have_all_that_it_brought():
                          "older": (packet.header.slot_a or 0) > 1, "not stored": not packet.header.stored, "substreams": len(payload.substreams) > 1}
                 found |= {packet.type.name, *(name for name, holds in facts.items() if holds)}
     assert found == {"I", "P", "B", *facts}
+
+
+def test_golden_streams_of_version_1_2_predict_in_every_way():
+    found = set()
+    for path in streams("1_2"):
+        with StreamReader(path) as reader:
+            assert reader.header.minor == 2 and reader.header.filters
+            parser = FrameParser(model_of(path), reader.header)
+            for packet in reader:
+                parsed = parser.parse(packet)
+                found |= {(packet.type.name, slot, field.kernel, field.overlap) for slot, field in enumerate((parsed.field, parsed.field_b))
+                          if field is not None}
+    ways = {(kernel, overlap) for kernel in ("bicubic", "sharp") for overlap in (False, True)}
+    assert {way[2:] for way in found} == ways
+    assert {way[:2] for way in found} == {("P", 0), ("P", 1), ("B", 0), ("B", 1)}
 
 
 @pytest.mark.parametrize("name", NAMES)

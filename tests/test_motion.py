@@ -194,7 +194,7 @@ def test_from_vectors_takes_the_largest_blocks():
 
 
 def test_tables_are_in_range():
-    assert sum(len(values) for _, values in CONTEXTS) == 83
+    assert sum(len(values) for _, values in CONTEXTS) == 89
     assert all(1 <= p <= 255 and 0 <= n < len(RATES) for _, values in CONTEXTS for p, n in values)
 
 

@@ -43,9 +43,15 @@ private:
             while (i + 1 < end && at(i + 1, j + side) == v && !(at(i + 1, j) == v)) ++i;
             const int y = first * block_, h = std::min((i + 1) * block_, warper_.height()) - y;
             warper_.warp_to(strip_, 4, x, y, 4, h, v);
-            const bool second = reach_ == 2 && x + 1 < warper_.width();
-            const int left = side < 0 || !second ? near : far, right = !second ? 0 : side < 0 ? far : near;
-            mix_pair(warper_.out(x, y), h, left, right);
+            const int first_weight = side < 0 || reach_ == 1 ? near : far, second_weight = side < 0 ? far : reach_ == 1 ? 0 : near;
+            if (x + 1 < warper_.width()) {
+                mix_pair(warper_.out(x, y), h, first_weight, second_weight);
+            } else {  // the picture ends here
+                for (int row = 0; row < h; ++row) {
+                    Sample* to = warper_.out(x, y + row);
+                    *to = static_cast<Sample>(mixed(*to, strip_[4 * row], first_weight));
+                }
+            }
         }
     }
 

@@ -1,5 +1,4 @@
 #include "warp/warp_avx2_flow.h"
-#include "warp/warp_mix.h"
 #include "warp/warp_simd.h"
 
 namespace zvc {
@@ -38,7 +37,7 @@ struct Avx2 {
 }  // namespace
 
 const WarpKernels kWarpAvx2 = {block8_simd<Avx2, 2>, block16_simd<Avx2, 2>, block8_simd<Avx2, 4>, block16_simd<Avx2, 4>,
-                               mix_row<std::uint8_t>, mix_row<std::uint16_t>, mix_pair<std::uint8_t>, mix_pair<std::uint16_t>,
+                               mix_row<std::uint8_t>, mix_row<std::uint16_t>, mix_pair_simd<std::uint8_t>, mix_pair_simd<std::uint16_t>,
                                flow_avx2<std::uint8_t>, flow_avx2<std::uint16_t>};
 
 }  // namespace zvc

@@ -22,7 +22,7 @@ void mix_pair(Sample* out, std::ptrdiff_t stride, const Sample* predicted, int h
     for (int y = 0; y < h; ++y) {
         Sample* to = out + y * stride;
         to[0] = static_cast<Sample>(mixed(to[0], predicted[4 * y], first));
-        if (second) to[1] = static_cast<Sample>(mixed(to[1], predicted[4 * y + 1], second));
+        to[1] = static_cast<Sample>(mixed(to[1], predicted[4 * y + 1], second));
     }
 }
 

@@ -99,6 +99,11 @@ STREAMS = {
         "b_frames_10bit": Sequence(64, 48, 10, 10, dict(qp=24, gop=9, b_frames=3, sigma_reset=2)),
         "b_frames_substreams": Sequence(96, 128, 8, 5, dict(qp=12, gop=0, b_frames=1), substream_bytes=1 << 8),
     },
+    "v1_2": {
+        "p_frames_two_slots": Sequence(96, 64, 8, 8, dict(qp=22, gop=7, reference_frames=6)),
+        "p_resets_12bit_full_headers": Sequence(65, 47, 12, 6, dict(qp=16, gop=0, sigma_reset=2), compact=False),
+        "b_frames_10bit": Sequence(72, 56, 10, 10, dict(qp=20, gop=9, b_frames=3)),
+    },
 }
 
 

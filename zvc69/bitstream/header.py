@@ -46,9 +46,12 @@ class HeaderFlag(IntFlag):
     REPEATED = 1 << 1
     """This header stands inside a stream, before a keyframe."""
 
+    FILTERS = 1 << 2
+    """Motion sections begin with the filter and overlap that compensation takes (format 1.2)."""
+
 
 _MUST_UNDERSTAND = 0xFFFF
-_KNOWN = int(HeaderFlag.COMPACT | HeaderFlag.REPEATED)   # an int: ~ of an IntFlag inverts known bits only
+_KNOWN = int(HeaderFlag.COMPACT | HeaderFlag.REPEATED | HeaderFlag.FILTERS)   # an int: ~ of an IntFlag inverts known bits only
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class FileHeader:
     compact: bool = True
     repeated: bool = False
     minor: int = MINOR
+    filters: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -118,7 +122,7 @@ class FileHeader:
 
     def pack(self) -> bytes:
         """The 64 bytes."""
-        flags = HeaderFlag.COMPACT * self.compact | HeaderFlag.REPEATED * self.repeated
+        flags = HeaderFlag.COMPACT * self.compact | HeaderFlag.REPEATED * self.repeated | HeaderFlag.FILTERS * self.filters
         body = _LAYOUT.pack(
             MAGIC, MAJOR, self.minor, flags, self.width, self.height, self.fps_num, self.fps_den, self.total_frames,
             min(self.gop, 255), self.quality, self.colour_space, self.bit_depth, self.model_hash, self.index_offset,
@@ -154,6 +158,7 @@ class FileHeader:
                 model_hash=model_hash, colour_space=ColourSpace(colour_space), bit_depth=bit_depth,
                 latent_channels=latent_channels, hyper_channels=hyper_channels, matrix=matrix, primaries=primaries,
                 transfer=transfer, full_range=full_range, total_frames=total_frames, index_offset=index_offset,
-                compact=bool(flags & HeaderFlag.COMPACT), repeated=bool(flags & HeaderFlag.REPEATED), minor=minor)
+                compact=bool(flags & HeaderFlag.COMPACT), repeated=bool(flags & HeaderFlag.REPEATED), minor=minor,
+                filters=bool(flags & HeaderFlag.FILTERS))
         except ValueError as error:   # ConfigError is one too
             raise CorruptStreamError(str(error), offset=offset) from None

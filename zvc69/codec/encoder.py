@@ -271,7 +271,8 @@ def _header(model: Model, config: EncoderConfig, qp: int, width: int, height: in
     if not 0 < fps < math.inf:
         raise ConfigError(f"fps {fps} is not a positive number")
     rate, manifest = fitted_rate(Fraction(fps).limit_denominator(65535)), model.manifest
+    inter = config.gop != 1
     return FileHeader(
         width=width, height=height, fps_num=rate.numerator, fps_den=rate.denominator, quality=qp, gop=config.gop, bit_depth=depth,
         model_hash=manifest.short_hash, latent_channels=manifest.latent_channels, hyper_channels=manifest.hyper_channels,
-        total_frames=total_frames, minor=2 * (config.gop != 1), **colour.header_fields())     # P frames came with format 1.1, their filters with 1.2
+        total_frames=total_frames, minor=2 * inter, filters=inter, **colour.header_fields())

@@ -18,6 +18,8 @@ class MotionEstimator:
 
     def __init__(self, config: EncoderConfig) -> None:
         self._effort, self._still = config.motion_effort, config.motion == "none"
+        self.thorough = self._effort > 0
+        """Whether a search may be made again with another filter."""
         self._flow = None
         if config.motion == "flow":
             from ..model.flow import load_flow

@@ -95,7 +95,7 @@ class FrameCoder:
         return self._slots(missing, min(qp + TWICE_THE_STEP, MAX_QP), pts, (reference,))[0]
 
     def _slots(self, frame: Frame, qp: int, pts: int, references: Sequence[Reference]) -> list[Slot]:
-        return list(self._each(lambda reference: find_slot(self._estimator, frame, qp, reference, reference.field_at(pts), self._stage), references))
+        return list(self._each(lambda reference: find_slot(self._estimator, frame, qp, pts, reference, self._stage), references))
 
     def _code(self, frame: Frame, packed: NDArray[np.float32], conditions: Conditions, pts: int, prediction: Prediction | None = None,
               slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,

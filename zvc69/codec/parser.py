@@ -59,7 +59,6 @@ class FrameParser:
         self._model, self._header = model, header
         self._empty = (pool or Pool()).empty
         self._buffer: PictureBuffer[_Reference | None] = PictureBuffer()
-        self._says_way = header.minor >= 2     # motion sections do, from version 1.2 on
         self._missing = 1        # frames that the next one may depend on; in the beginning, a keyframe
 
     def parse(self, packet: Packet) -> Parsed:
@@ -129,7 +128,7 @@ class FrameParser:
         h, w = blocks(self._header.width, self._header.height)
         if payload.motion is None:
             return MotionField.zero(h, w), np.ones((h // 4, w // 4), bool) if payload.copy else None
-        field, copy = motion.decode(payload.motion, h, w, None if payload.no_state else reference.field_at(pts), says_way=self._says_way)
+        field, copy = motion.decode(payload.motion, h, w, None if payload.no_state else reference.field_at(pts), says_way=self._header.filters)
         if (copy is not None) != payload.copy:
             raise CorruptStreamError("the motion section and the payload's flags differ about copied blocks")
         return field, copy
@@ -137,7 +136,7 @@ class FrameParser:
     def _motion_b(self, payload: Payload, expected: MotionField) -> MotionField:
         if payload.motion_b is None:
             return expected
-        field, copy = motion.decode(payload.motion_b, *expected.shape, expected, says_way=self._says_way)
+        field, copy = motion.decode(payload.motion_b, *expected.shape, expected, says_way=self._header.filters)
         if copy is not None:
             raise CorruptStreamError("a copy map in slot B's motion")
         return field
