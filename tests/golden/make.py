@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import cycle, product
 from pathlib import Path
 from unittest.mock import patch
 
@@ -19,7 +22,9 @@ import numpy as np
 from tests.parse_digest import GOLDEN, INTER_MODEL, MODEL, digests, model_of
 from zvc69 import Encoder, StreamWriter, VideoReader
 from zvc69.bitstream.packet import PacketMaker
-from zvc69.codec import latents
+from zvc69.codec import frame_coder, latents
+from zvc69.codec.slots import Slot
+from zvc69.core.motion import KERNELS
 from zvc69.media import Frame
 from zvc69.media.frame import plane_dtype, plane_shapes
 
@@ -65,6 +70,7 @@ class Sequence:
     options: dict
     compact: bool = True
     substream_bytes: int = latents.SUBSTREAM_BYTES
+    ways: bool = False      # slots predict in all ways in turn, not in the best one
 
     def picture(self, number: int) -> Frame:
         """Waves that slide, above a band that stands still. In every fifth picture the right half is that of the third before it."""
@@ -79,7 +85,8 @@ class Sequence:
 
     def write(self, path: Path) -> None:
         encoder = Encoder(self.width, self.height, 25, depth=self.depth, model=str(INTER_MODEL), scene_cut=False, **self.options)
-        packets = [packet for number in range(self.frames) for packet in encoder.encode(self.picture(number))] + encoder.flush()
+        with patch.object(frame_coder, "find_slot", _in_turn()) if self.ways else nullcontext():
+            packets = [packet for number in range(self.frames) for packet in encoder.encode(self.picture(number))] + encoder.flush()
         _write(path, replace(encoder.header, compact=self.compact), [(packet.header, bytes(packet.payload)) for packet in packets])
 
 
@@ -100,11 +107,21 @@ STREAMS = {
         "b_frames_substreams": Sequence(96, 128, 8, 5, dict(qp=12, gop=0, b_frames=1), substream_bytes=1 << 8),
     },
     "v1_2": {
-        "p_frames_two_slots": Sequence(96, 64, 8, 8, dict(qp=22, gop=7, reference_frames=6)),
-        "p_resets_12bit_full_headers": Sequence(65, 47, 12, 6, dict(qp=16, gop=0, sigma_reset=2), compact=False),
-        "b_frames_10bit": Sequence(72, 56, 10, 10, dict(qp=20, gop=9, b_frames=3)),
+        "p_frames": Sequence(96, 64, 8, 8, dict(qp=22, gop=7, reference_frames=6)),
+        "p_resets_12bit_full_headers": Sequence(65, 47, 12, 6, dict(qp=16, gop=0, sigma_reset=2, threads=1), compact=False, ways=True),
+        "b_frames_10bit": Sequence(72, 56, 10, 10, dict(qp=20, gop=9, b_frames=3, threads=1), ways=True),
     },
 }
+
+
+def _in_turn() -> Callable[..., Slot]:
+    ways, find = cycle(product(KERNELS, (True, False))), frame_coder.find_slot
+
+    def slot(estimator, frame, qp, pts, reference, stage) -> Slot:
+        found = find(estimator, frame, qp, pts, reference, stage)
+        field = found.field.using(*next(ways))
+        return replace(found, field=field, planes=field.warp(reference.planes, frame.depth))
+    return slot
 
 
 def _frame(levels: list[np.ndarray], depth: int) -> Frame:

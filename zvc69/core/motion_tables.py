@@ -1,6 +1,7 @@
 """Contexts of the motion section: for each decision the probabilities of the answer 0 with which a section begins.
 
-Fitted once to fields that the search found in training clips at qp 10 to 54; part of the format, so they never change.
+Fitted once to fields that the search found in training clips at qp 10 to 54; part of the format, so they never change. The last two decisions came with
+version 1.2 and are made once a section; the others are as in version 1.1.
 """
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ CONTEXTS: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
     ("length", ((116, 5), (112, 7), (121, 10), (151, 7), (155, 5), (160, 19), (73, 19), (100, 19), (136, 14),
         (162, 10), (182, 7), (170, 19), (32, 27), (49, 19), (72, 19), (109, 14), (138, 7), (174, 10))),
     ("second_bit", ((134, 27), (131, 27), (145, 27), (153, 27), (156, 19), (175, 27))),
-    ("other_filter", ((128, 0), (230, 0), (230, 0))),
-    ("other_overlap", ((40, 0), (200, 0), (240, 0))),
+    ("other_filter", ((128, 0), (212, 0), (206, 0))),
+    ("other_overlap", ((24, 0), (110, 0), (250, 0))),
 )
 """Name of a decision, and of each of its contexts: probability in 1/256, and count, how many answers it stands for."""
 
