@@ -24,7 +24,7 @@ from benchmarks.environment import environment
 from zvc69.codec.copying import LAGRANGIAN, step_size
 from zvc69.codec.frame_coder import Coded, FrameCoder
 from zvc69.codec.gop import GopPlanner
-from zvc69.codec.refinement import Refiner
+from zvc69.codec.refinement import KNOT, Refiner
 from zvc69.codec.slots import Reference
 from zvc69.codec.trial import squared_error as error_of
 from zvc69.config import MAX_QP, EncoderConfig
@@ -45,7 +45,7 @@ class ZeroingRefiner(Refiner):
     def refine(self, first, round_again, analysis, qp, target):
         best, shown = super().refine(first, round_again, analysis, qp, target)
         weight, margin = self._distortion / step_size(qp) ** 2, 0.0
-        curvature = self._curvature(first, analysis, qp, target) * step_size(qp) ** 2 * target.blocks
+        curvature = self._curvature((analysis.context is not None, qp // KNOT), first, analysis, qp, target) * step_size(qp) ** 2 * target.blocks
         least = self.cost(best, shown, qp, target)
         for _ in range(ZEROING_TRIALS):
             residual = best.sigma.residual()

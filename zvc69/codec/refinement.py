@@ -25,6 +25,11 @@ Array = NDArray[np.float32]
 FIRST_SHARE, FALL = 0.8, 0.75
 """Of the way to the best latents that the first step goes, and that of each step against the one before: all latents move at once, each as if it
 were alone, and come to rest as steps get shorter. Measured, as all numbers here, on chains of training clips."""
+SHORTER = 0.6
+"""That of a step after one that cost too much, which is taken back."""
+TOLERANCE, PATIENCE = 1.04, 3
+"""What a step may cost more than the best if so many are left: where one leads that costs more for now may be better in the end."""
+MOST_CURVATURE = 32.0
 DISTORTION_SHARE = 0.5
 """Of a model's `distortion`, that an error counts in rounding and in costs here, where it is known: analysis can but guess it."""
 LEAST_CURVATURE = 0.4
@@ -70,6 +75,24 @@ class Target:
         return cls(packed, weights, counted)
 
 
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """Latents y, what they were rounded and are decoded to, and what comes of it."""
+
+    rounded: Rounded
+    y: Array
+    decoded: Array
+    gradient: Array
+    picture: Array
+    cost: float
+
+    def curvature(self, other: _Point, unit: Array) -> Array:
+        """(96, 1, 1): of each channel along the way from another point, where all of them moved; at most MOST_CURVATURE. unit: of a curvature of 1."""
+        way = self.decoded - other.decoded
+        product, length = (way * (self.gradient - other.gradient)).sum((1, 2), keepdims=True), (unit * way * way).sum((1, 2), keepdims=True)
+        return np.clip(product / np.maximum(length, 1e-9), 0, MOST_CURVATURE).astype(np.float32)
+
+
 class Refiner:
     """Refines the latents of one encoder's frames, each in `steps` steps. Not for use by several threads at once."""
 
@@ -85,21 +108,31 @@ class Refiner:
 
         round_again: rounds other latents y, (96, h, w).
         """
-        whole_step = 1 / (step_size(qp) ** 2 * self._curvature(first, analysis, qp, target) * np.where(target.blocks > 0, target.blocks, 1))
-        first_group = _first_group(analysis.y)
-        now, y = first, analysis.y
-        best, least, shown = first, np.inf, analysis.y
+        key = analysis.context is not None, qp // KNOT
+        step2, curvature = step_size(qp) ** 2, self._curvature(key, first, analysis, qp, target)
+        first_group, counts = _first_group(analysis.y), np.where(target.blocks > 0, target.blocks, 1)
+        now, y, share = first, analysis.y, FIRST_SHARE
+        best = at = None
         for step in range(self._steps + 1):
-            residual = now.sigma.residual()
+            residual, left = now.sigma.residual(), self._steps - step
             picture, gradient = self._backend.gradient(analysis, now.mean_2, residual, qp, target.picture, target.weight)
-            cost = self.cost(now, picture, qp, target)
-            if cost < least:
-                best, least, shown = now, cost, picture
-            if step < self._steps:
-                wanted = residual + np.where(first_group, analysis.mean_1, now.mean_2) - gradient * whole_step
-                y = y + np.float32(FIRST_SHARE * FALL ** step) * (wanted - y)
+            decoded = residual + np.where(first_group, analysis.mean_1, now.mean_2)
+            point = _Point(now, y, decoded, gradient, picture, self.cost(now, picture, qp, target))
+            if best is None or point.cost < best.cost:
+                best = point
+            if at is None:
+                at = point
+            elif point is best or left >= PATIENCE and point.cost < TOLERANCE * best.cost:
+                at, share = point, share * FALL
+            else:
+                curvature = np.maximum(curvature, point.curvature(at, counts * step2))
+                if point.cost >= TOLERANCE * best.cost and key in self._curvatures:
+                    self._curvatures[key] = curvature
+                share, at = share * SHORTER, best
+            if left:
+                y = at.y + np.float32(share) * (at.decoded - at.gradient / (step2 * curvature * counts) - at.y)
                 now = round_again(y)
-        return best, shown
+        return best.rounded, best.picture
 
     def cost(self, rounded: Rounded, picture: Array, qp: int, target: Target) -> float:
         """Bits of the residuals, and for the squared error of what they are decoded to, (96, h, w)."""
@@ -113,13 +146,13 @@ class Refiner:
             total += float(self._bits[place[index >= self._skip]].sum(dtype=np.float64))
         return total
 
-    def _curvature(self, rounded: Rounded, analysis: Analysis, qp: int, target: Target) -> Array:
+    def _curvature(self, key: tuple[bool, int], rounded: Rounded, analysis: Analysis, qp: int, target: Target) -> Array:
         """(96, 1, 1): half of the second derivative of the error by a latent, in squared steps; 1 for a DCT.
 
         The diagonal of the Hessian, from one random vector of signs (C. Bekas et al., "An estimator for the diagonal of a matrix", 2007), and its
-        mean over positions. It depends on QP and kind of frame more than on pictures: that of the first frame that shows enough is kept.
+        mean over positions. It depends on QP and kind of frame (the key) more than on pictures: that of the first frame that shows enough is kept,
+        and raised where steps prove far too long.
         """
-        key = analysis.context is not None, qp // KNOT
         if key in self._curvatures:
             return self._curvatures[key]
         counted = target.blocks > 0
