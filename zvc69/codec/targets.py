@@ -21,7 +21,7 @@ SAMPLES, LENGTH = 4, 12
 """Stretches of a clip that stand for it, and frames of each."""
 TRIES = 5
 """CRFs that are tried on the samples at most."""
-WHOLE = 3
+WHOLE = 4
 """Times that the whole is coded at most."""
 CLOSE_DB, CLOSE_SHARE = 0.1, 0.02
 """How close to its PSNR, and to its size, a clip is to come."""
@@ -97,7 +97,7 @@ def encode_to_target(source: str | os.PathLike[str], target: str | os.PathLike[s
                      **more: Any) -> EncodeSummary:
     """Encode `source` at the CRF at which it has a PSNR of `psnr` dB or a size of `size` kB.
 
-    Samples are coded at CRFs that close in on the goal, then the whole; if that misses, again at a corrected CRF, three times at most. The one that
+    Samples are coded at CRFs that close in on the goal, then the whole; if that misses, again at a corrected CRF, four times at most. The one that
     came closest is kept, and a note says what was reached. Raises ConfigError if `config` says what is aimed at too, or `target` is no path.
     """
     goal = _Goal.of(psnr, size)
