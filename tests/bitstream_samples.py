@@ -6,8 +6,7 @@ import random
 
 from hypothesis import strategies as st
 
-from zvc69.bitstream import (
-    KEYFRAME, USUAL, ColourSpace, FileHeader, FrameHeader, FrameType, StreamWriter, reference_flags)
+from zvc69.bitstream import KEYFRAME, USUAL, ColourSpace, FileHeader, FrameHeader, FrameType, StreamWriter, reference_flags
 
 STREAM = FileHeader(width=640, height=360, fps_num=30, quality=32, gop=10, model_hash=b"test")
 

@@ -1,12 +1,10 @@
 """The benchmark of refinement: its ways code a clip, its figures follow from the points."""
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from benchmarks import refinement as bench
 from benchmarks import report
-from zvc69.core.pack import pack
 from zvc69.media import Frame
 
 from .codec_samples import picture

@@ -10,7 +10,7 @@ from zvc69.bitstream import FrameType
 from zvc69.codec.ratecontrol import Complexity, ConstantQp, PlannedFrame, RateController, RateModel, RateWindow, VbvBuffer
 from zvc69.errors import ConfigError
 
-from .rate_simulator import FPS, MOVING, NOISY, STILL, Scene, simulate, worst_window
+from .rate_simulator import MOVING, NOISY, STILL, Scene, simulate, worst_window
 
 VIDEOS = {
     "still": [Scene(900, *STILL)],

@@ -7,8 +7,8 @@ import pytest
 
 from zvc69.bitstream import KEYFRAME, FrameHeader, FrameType, reference_flags
 from zvc69.codec.gop import GopPlanner
-from zvc69.config import B_FRAMES
 from zvc69.codec.structure import GroupStructure
+from zvc69.config import B_FRAMES
 
 
 def headers(frames: int, gop: int, b_frames: int, cuts: tuple[int, ...] = ()) -> list[FrameHeader]:

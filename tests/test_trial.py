@@ -10,10 +10,10 @@ import pytest
 import zvc69
 from zvc69 import Encoder, Frame
 from zvc69.bitstream import FrameType
+from zvc69.codec.copying import chroma_weight
 from zvc69.codec.frame_coder import Coded
 from zvc69.codec.gop import FramePlan
 from zvc69.codec.slots import Reference, missing_in_mean
-from zvc69.codec.copying import chroma_weight
 from zvc69.codec.trial import RunCost, RunTrials, Tried, squared_error
 
 from .inter_samples import HEIGHT, MODEL, WIDTH, coded, picture

@@ -5,7 +5,6 @@ import click
 
 from ..model import BACKENDS
 
-
 backend = click.option(
     "--backend", type=click.Choice(("auto", *BACKENDS)), default="auto", show_default=True,
     help="What runs the networks: ONNX Runtime (cpu) or OpenVINO; auto takes the best one here.")
