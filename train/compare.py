@@ -17,7 +17,7 @@ from .data import load_clip, media_files
 from .layers import pack
 from .network import Network
 from .structure import Coding
-from .temporal import NONE, code_sequence
+from .temporal import ENCODER, code_sequence
 
 SIZE = 224           # of the crop in the middle
 QPS = (16, 27, 38, 49)
@@ -57,7 +57,7 @@ def curve(network: Network, clip: torch.Tensor) -> Curve:
     frames = clip.shape[1]
     structure = [Coding(0, KEY_OFFSET)] + [Coding(t, OFFSETS[t % len(OFFSETS)], t - 1) for t in range(1, frames)]
     bits, psnr = torch.zeros(len(QPS)), torch.zeros(len(QPS), 3)
-    coded = code_sequence(network, clip.repeat(len(QPS), 1, 1, 1, 1), structure, torch.tensor(QPS), torch.Generator().manual_seed(0), chances=NONE,
+    coded = code_sequence(network, clip.repeat(len(QPS), 1, 1, 1, 1), structure, torch.tensor(QPS), torch.Generator().manual_seed(0), chances=ENCODER,
                           rate="coded", rd=True, skip_below=SKIP_BELOW, half_sigma=False)
     for _, picture, _, out in coded:
         bits += (out.y_bits + out.z_bits) / SIZE ** 2 / frames

@@ -34,7 +34,7 @@ class Chances:
     unwarped: float = 0.05                        # share that has all vectors zero: the implicit mode
 
 
-NONE = Chances(1.0, (COPY_BITS, COPY_BITS), 0.0, 0.0)       # as the encoder has it
+ENCODER = Chances(1.0, (COPY_BITS, COPY_BITS), 0.0, 0.0)       # nothing by chance
 
 
 def frame_qp(base: torch.Tensor, offset: int) -> torch.Tensor:

@@ -44,7 +44,8 @@ def warp_plane(plane: torch.Tensor, field: torch.Tensor, block: int, denominator
 
 
 def overlapped_plane(plane: torch.Tensor, field: torch.Tensor, block: int, denominator: int, taps=cubic_taps) -> torch.Tensor:
-    """As `warp_plane`, near the sides of each block mixed with what the vector of the block beyond predicts."""
+    """As `warp_plane`, near the sides of each block mixed with what the vector of the block beyond predicts. In corners both
+    neighbours' shares are added here; the codec mixes one side after the other."""
     own = warp_plane(plane, field, block, denominator, taps)
     out, shares = own, torch.zeros(block)
     shares[:len(SHARES[block])] = torch.tensor(SHARES[block])
@@ -73,7 +74,7 @@ def warp_planes(picture: torch.Tensor, field: torch.Tensor, mode: int = 0) -> to
 
 
 def best_modes(current: torch.Tensor, reference: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
-    """(N,) uint8: the mode of each picture that predicts the luma of `current` best, as the encoder takes it."""
+    """(N,) uint8: the mode of each picture that predicts the luma of `current` best, by squared error; the encoder goes by the absolute one."""
     errors = []
     for mode in range(4):
         predicted = warp_packed(reference.detach(), field, torch.full((len(field),), mode, dtype=torch.uint8))

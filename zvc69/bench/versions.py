@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import av
 import numpy as np
+from av import library_versions
 
 FILTERS = {"libx264": "filter_units=remove_types=6", "libx265": "filter_units=remove_types=39|40"}
 """Taken out of the stream: SEI messages, half a kilobyte and more of text about the encoder that no decoder needs."""
@@ -26,7 +27,7 @@ def encoder_version(codec: str) -> str:
         written = b""
     found = re.search(_TEXTS[codec], written)
     name = found[0].decode().strip().replace(" - ", " ") if found else codec
-    return f"{name}, libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
+    return f"{name}, libavcodec {'.'.join(map(str, library_versions['libavcodec']))}"
 
 
 def code_gray(codec: str) -> bytes:

@@ -22,7 +22,8 @@ LARGEST_SCALE = 65535
 RATE_WEIGHT = 0.45
 """Of a vector's bits against SAD / step. Measured: 0.9 and 1.5 lose 1 to 8 % (vectors predict more than they cost)."""
 SEARCH_WEIGHT = 0.55
-"""The same against SATD / step, in the search. Measured on chains of 7 training clips against 0.45 by SAD: -4.1 %; 0.35, 1 and 1.4: +0.5, +0.7 and +1.7 % more."""
+"""The same against SATD / step, in the search. Not the best: on chains of 7 training clips, against 0.45 by SAD, 0.63 gains 2.1 %, 0.45 3.4,
+0.32 4.1, 0.25 4.3, 0.16 3.6; 0.55 lies between the first two and was not measured."""
 
 _CONTEXTS = np.array([(256 * p, n) for _, values in CONTEXTS for p, n in values], np.uint16)
 # By FieldStatus (csrc/motion/field_code.h).
