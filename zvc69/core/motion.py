@@ -21,9 +21,9 @@ SPLIT = 16
 LARGEST_SCALE = 65535
 RATE_WEIGHT = 0.45
 """Of a vector's bits against SAD / step. Measured: 0.9 and 1.5 lose 1 to 8 % (vectors predict more than they cost)."""
-SEARCH_WEIGHT = 0.55
-"""The same against SATD / step, in the search. Not the best: on chains of 7 training clips, against 0.45 by SAD, 0.63 gains 2.1 %, 0.45 3.4,
-0.32 4.1, 0.25 4.3, 0.16 3.6; 0.55 lies between the first two and was not measured."""
+SEARCH_WEIGHT = 0.25
+"""The same against SATD / step, in the search. Measured on chains of 7 training clips, against 0.45 by SAD: 0.63 gains 2.1 %, 0.45 3.4, 0.32 4.1,
+0.25 4.3, 0.16 3.6."""
 
 _CONTEXTS = np.array([(256 * p, n) for _, values in CONTEXTS for p, n in values], np.uint16)
 # By FieldStatus (csrc/motion/field_code.h).
@@ -148,7 +148,7 @@ class MotionField:
 
 def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: int, previous: MotionField | None = None,
            candidates: NDArray[np.int16] | None = None, effort: int = 1, kernel: str = "bicubic") -> MotionField:
-    """Field that predicts the luma plane `current_y` from `reference_y` at the least SATD + 0.55 step(qp) bits.
+    """Field that predicts the luma plane `current_y` from `reference_y` at the least SATD + 0.25 step(qp) bits.
 
     Both planes are (height, width), uint8 at `depth` 8, uint16 at 10 and 12; `qp` is 0..63. `previous` is the field of the frame before, a
     source of candidates (give the same one to `encode`). `candidates` are further ones, of any origin: (h, w, 2) int16, a quarter-pel vector
