@@ -42,8 +42,8 @@ ZEROING_TRIALS = 3
 class ZeroingRefiner(Refiner):
     """Refinement, then whole 8x8 positions without any symbol where that costs less by gradient and curvature; kept if it does by the picture."""
 
-    def refine(self, first, round_again, analysis, qp, target):
-        best, shown = super().refine(first, round_again, analysis, qp, target)
+    def refine(self, first, round_again, analysis, qp, target, steps):
+        best, shown = super().refine(first, round_again, analysis, qp, target, steps)
         weight, margin = self._distortion / step_size(qp) ** 2, 0.0
         curvature = self._curvature((analysis.context is not None, qp // KNOT), first, analysis, qp, target) * step_size(qp) ** 2 * target.blocks
         least = self.cost(best, shown, qp, target)
@@ -107,11 +107,11 @@ def ways(steps: list[int]) -> dict[str, tuple[FrameCoder, tuple[int, ...]]]:
     backend = create_backend("auto", model, 1)
 
     def coder(refinement: int) -> FrameCoder:
-        config = EncoderConfig(preset="medium", refinement=refinement, reference_frames=1, threads=1).resolved()
+        config = EncoderConfig(preset="medium", refinement=refinement, key_refinement=refinement, reference_frames=1, threads=1).resolved()
         return FrameCoder(model, backend, Profiler(), config)
 
     zeroing = coder(6)
-    zeroing._refiner = ZeroingRefiner(model, backend, 6)
+    zeroing._refiner = ZeroingRefiner(model, backend)
     return {"none": (coder(0), (0,)), **{f"{n} steps": (coder(n), (0,)) for n in steps},
             "6 steps, positions zeroed": (zeroing, (0,)), "three QPs": (coder(0), (0, -1, 1))}
 

@@ -40,8 +40,8 @@ def test_zeroed_positions_never_cost_more(clip, monkeypatch):
     costs = []
 
     class Watched(type(coder._refiner)):
-        def refine(self, first, round_again, analysis, qp, target):
-            outcomes = [how(self, first, round_again, analysis, qp, target) for how in (bench.Refiner.refine, bench.ZeroingRefiner.refine)]
+        def refine(self, first, round_again, analysis, qp, target, steps):
+            outcomes = [how(self, first, round_again, analysis, qp, target, steps) for how in (bench.Refiner.refine, bench.ZeroingRefiner.refine)]
             costs.append([self.cost(rounded, shown, qp, target) for rounded, shown in outcomes])
             return outcomes[1]
 

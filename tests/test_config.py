@@ -1,6 +1,7 @@
 """The encoder's configuration: every option from the API and from the command line, and what presets decide."""
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from dataclasses import FrozenInstanceError, fields
@@ -88,6 +89,8 @@ def test_what_is_given_overrides_the_preset(values):
     config = EncoderConfig(**values)
     resolved = config.resolved()
     expected = PRESETS[config.preset] | (dict(b_frames=0) if config.gop == 1 else {})
+    if resolved.b_frames == 0:
+        expected |= dict(lookahead=0)
     for name in OPTIONS:
         if getattr(config, name) is not None:
             assert getattr(resolved, name) == getattr(config, name)
@@ -122,6 +125,17 @@ def test_page_says_defaults_and_ranges_of_fields():
             assert default.startswith("by preset")
         elif f.default is not None:
             assert default.strip("`") == str(getattr(f.default, "value", f.default))
+
+
+def test_what_is_no_field_is_an_argument_of_encode_file():
+    """Passes, statistics, goals: from the command line and from the API, but not by --params, which says how frames are coded."""
+    others = {option.name for option in encode.params if isinstance(option, click.Option)} - set(OPTIONS) - {"params"}
+    assert others == {"frames", "colour_space", "passes", "pass_number", "stats", "target_psnr", "target_size"}
+    arguments = inspect.signature(zvc69.encode_file).parameters
+    for name in others:
+        assert name.removesuffix("_space") in arguments
+        with pytest.raises(ConfigError, match=f"{name} is not an option of the encoder"):
+            parse_params(f"{name}=1")
 
 
 def test_docstring_has_every_field():

@@ -28,7 +28,7 @@ def coded(frames: int = 120, **options):
     return encoder, packets
 
 
-@pytest.mark.parametrize("options", [dict(gop=30), dict(gop=30, b_frames=3), dict(gop=0, preset="ultrafast", b_frames=0), dict(gop=40, sigma_reset=4)], ids=str)
+@pytest.mark.parametrize("options", [dict(gop=30), dict(gop=30, b_frames=3), dict(gop=60, b_frames=7, preset="fast"), dict(b_frames="auto", preset="fast", lookahead=12), dict(gop=0, preset="ultrafast", b_frames=0), dict(gop=40, sigma_reset=4)], ids=str)
 def test_buffer_of_a_constant_rate_never_runs_empty(options):
     encoder, packets = coded(bitrate=200, vbv_bufsize=100, **options)
     sizes = [8 * len(packet) for packet in packets]

@@ -23,7 +23,7 @@ SIZE = dict(width=96, height=64)
 
 
 def encoder(**options) -> Encoder:
-    return Encoder(*SIZE.values(), 25, threads=1, preset="fast", **{"qp": 30, "b_frames": 0, **options})
+    return Encoder(*SIZE.values(), 25, threads=1, preset="fast", **{"qp": 30, "b_frames": 0, "key_refinement": 0, **options})
 
 
 def run(frames: int = 5, **options):
@@ -61,6 +61,11 @@ def test_refined_frames_of_all_types_differ_from_those_that_are_not():
     assert all(bytes(a) != bytes(b) for a, b in zip(plain, refined))
 
 
+def test_keyframes_alone_may_be_refined():
+    plain, refined, both = (run(3, qp=20, refinement=steps, key_refinement=key)[0] for steps, key in ((0, 0), (0, 3), (3, 1)))
+    assert bytes(plain[0]) != bytes(refined[0]) == bytes(both[0]) and any(bytes(a) != bytes(b) for a, b in zip(refined, both))
+
+
 @pytest.mark.parametrize("qp", [14, 30, 46])
 def test_a_clip_costs_less(qp):
     weight = load_model("lite").manifest.distortion / step_size(qp) ** 2
@@ -80,15 +85,15 @@ def test_cost_of_a_frame_never_rises(monkeypatch):
     costs = []
 
     class Watching(Refiner):
-        def refine(self, first, round_again, analysis, qp, target):
-            best, shown = super().refine(first, round_again, analysis, qp, target)
+        def refine(self, first, round_again, analysis, qp, target, steps):
+            best, shown = super().refine(first, round_again, analysis, qp, target, steps)
             before = self._backend.synthesise(analysis, first.mean_2, first.sigma.residual(), qp)
             after = self._backend.synthesise(analysis, best.mean_2, best.sigma.residual(), qp)
             assert np.abs(shown - after).max() < 0.01
             costs.append([self.cost(rounded, decoded, qp, target) for rounded, decoded in ((first, before), (best, after))])
             return best, shown
 
-    coder._refiner = Watching(model, create_backend("cpu", model, 1), 2)
+    coder._refiner = Watching(model, create_backend("cpu", model, 1))
     for share in (refinement.FIRST_SHARE, 20.0):
         monkeypatch.setattr(refinement, "FIRST_SHARE", share)
         for qp in (8, 30, 55):
@@ -103,7 +108,7 @@ def test_cost_of_a_frame_never_rises(monkeypatch):
 
 def test_bits_are_those_of_the_tables():
     model = load_model("lite")
-    refiner = Refiner(model, create_backend("cpu", model, 1), 1)
+    refiner = Refiner(model, create_backend("cpu", model, 1))
     rng = np.random.default_rng(0)
     index, r = rng.integers(0, 64, (8, 8, 24), np.uint8), rng.integers(-9, 10, (8, 8, 24)).astype(np.int16)
     coded = index >= model.manifest.skip_below
@@ -113,7 +118,7 @@ def test_bits_are_those_of_the_tables():
 
 def test_cost_is_that_of_bits_and_of_the_picture():
     model = load_model("lite")
-    refiner = Refiner(model, create_backend("cpu", model, 1), 1)
+    refiner = Refiner(model, create_backend("cpu", model, 1))
     nothing = refinement.Rounded([np.zeros((8, 12, 24), np.uint8)] * 4, [np.zeros((8, 12, 24), np.int16)] * 4, np.empty(0), None)
     target = Target.of(np.full((96, 8, 12), 250, np.float32), 96, 64, 21, None)
     expected = (64 + 32 * chroma_weight(21)) * 96 * 5 ** 2 / step_size(21) ** 2      # of a picture that is clipped to white

@@ -99,8 +99,8 @@ def frames():
 def test_coded_is_what_either_way_alone_gives(frames, cost, types, monkeypatch):
     costs = itertools.cycle([0.0, cost])
     monkeypatch.setattr(RunCost, "total", property(lambda self: next(costs)))
-    packets, _ = encoded(frames[:9], qp=30, b_frames="auto", b_trials=1)
-    alone, _ = encoded(frames[:9], qp=30, b_frames=0 if types == "P" else 7)
+    packets, _ = encoded(frames[:9], qp=30, b_frames="auto", b_trials=1, lookahead=9)
+    alone, _ = encoded(frames[:9], qp=30, b_frames=0 if types == "P" else 7, lookahead=9)
     assert [bytes(packet) for packet in packets] == [bytes(packet) for packet in alone]
     assert sum(packet.header.type == FrameType[types] for packet in packets) == (8 if types == "P" else 7)
 

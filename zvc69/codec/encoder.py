@@ -20,8 +20,10 @@ from ..profiler import Profiler
 from .builder import EncoderBuilder
 from .frame_coder import Coded, FrameCoder
 from .gop import FramePlan, GopPlanner, Plans
+from .known import KnownFrames, KnownRuns
+from .lookahead import Lookahead, Looked
 from .prefetch import prefetch
-from .ratecontrol import Clip, Complexity, FrameStatistics, KnownRuns, PlannedFrame, Statistics, fingerprint, rate_controller
+from .ratecontrol import Clip, FrameStatistics, PlannedFrame, Statistics, fingerprint, rate_controller
 from .references import PictureBuffer
 from .scenecut import SceneCutDetector
 from .slots import Reference
@@ -72,13 +74,11 @@ class Encoder:
         chooser = KnownRuns(statistics) if auto and statistics is not None else self._trials
         self._gop = GopPlanner(config.gop, LONGEST_RUN if auto else config.b_frames, config.sigma_reset, chooser, SHORTER_RUNS if auto else ())
         self._expected = None if statistics is None else {frame.number: frame.fingerprint for frame in statistics.frames}
+        self._lookahead = _lookahead(config, width, height, depth) if statistics is None else KnownFrames(statistics)
         self._rate = rate_controller(config, self.qp, width * height, self.header.fps, statistics)
         self._collected: list[FrameStatistics] | None = None
-        cuts, rates = config.scene_cut and self._gop.inter, config.bitrate is not None or config.crf is not None
-        self._scenes = SceneCutDetector(width, height, depth) if cuts or rates else None
-        self._cuts = cuts
         self._maker = PacketMaker(self.header)
-        self._waiting: dict[int, tuple[Frame, Complexity, bool]] = {}
+        self._waiting: dict[int, Looked] = {}
         self._count = self._coded = 0
         self._base_qp = float(self.qp if config.crf is None else config.crf)
         self._keyframe_wanted = False
@@ -115,32 +115,43 @@ class Encoder:
         yuv420p, (3, height, width) yuv444p, (height, width) gray (uint8 at depth 8, uint16 above). keyframe: make it one. Raises
         ConfigError if the frame does not fit the encoder's size and depth, or is a colour picture in a gray stream.
         """
-        return [self._code(plan) for plan in self._planned(frame, keyframe)]
+        return list(self._coded_of(self._looked_at(frame, keyframe)))
 
     def encode_all(self, frames: Iterable[Frame | av.VideoFrame | NDArray]) -> Iterator[Packet]:
-        """All packets of `frames`, which end the video: as `encode` and `flush` give them. Frames are taken, looked at and planned on a thread of
-        its own, up to three ahead of the one that is coded; where trials decide about B frames, they are only taken ahead.
+        """All packets of `frames`, which end the video: as `encode` and `flush` give them. Frames are taken and looked at on a thread of its own, up to
+        three ahead of the one that is planned; where no trials decide about B frames, they are planned there too.
         """
+        looked = (self._looked_at(frame) for frame in frames)
         if self._trials:
-            for frame in prefetch(frames):
-                yield from self.encode(frame)
-            yield from self.flush()
-            return
-        for plans in prefetch(self._planned(frame) for frame in frames):
-            for plan in plans:
-                yield self._code(plan)
+            for few in prefetch(looked):
+                yield from self._coded_of(few)
+        else:
+            for plans in prefetch([plan for frame in few for plan in self._planned(frame)] for few in looked):
+                for plan in plans:
+                    yield self._code(plan)
         yield from self.flush()
 
-    def _planned(self, frame: Frame | av.VideoFrame | NDArray, keyframe: bool = False) -> Plans:
-        """How frames are coded that can be coded now that this one is there."""
+    def _looked_at(self, frame: Frame | av.VideoFrame | NDArray, keyframe: bool = False) -> list[Looked]:
+        """The frames that can be planned now that this one is there."""
         picture = self._fitting(frame)
         self._check_known(picture)
         wanted, self._keyframe_wanted = self._keyframe_wanted, False
-        cut, complexity = self._looked_at(picture)          # every frame: it is compared to those after it
-        self._waiting[self._count] = picture, complexity, cut
-        plans = self._gop.push(self._count, keyframe=cut and self._cuts or keyframe or wanted)
+        with self._profiler.stage("scene_cut"):
+            looked = self._lookahead.push(picture, keyframe or wanted)
         self._count += 1
-        return plans
+        return looked
+
+    def _planned(self, frame: Looked) -> Plans:
+        """How frames are coded that can be coded now that this one can be planned."""
+        self._waiting[frame.number] = frame
+        if frame.group is None:
+            return self._gop.push(frame.number, frame.wanted)
+        return self._gop.push(frame.number, frame.wanted, frame.group.offset, frame.group.frames)
+
+    def _coded_of(self, frames: Iterable[Looked]) -> Iterator[Packet]:
+        for frame in frames:
+            for plan in self._planned(frame):
+                yield self._code(plan)
 
     def request_keyframe(self) -> None:
         """Make the next frame a keyframe: what a receiver that has lost packets asks for. May be called from any thread."""
@@ -150,7 +161,7 @@ class Encoder:
         """Packets of frames that are still held back, at the end of the video. Raises StatisticsError if a first pass saw more of them."""
         if self._expected is not None and self._count < len(self._expected):
             raise StatisticsError(f"the statistics are of {len(self._expected)} frames, this clip has {self._count}")
-        return [self._code(plan) for plan in self._gop.flush()]
+        return [*self._coded_of(self._lookahead.flush()), *map(self._code, self._gop.flush())]
 
     def collect(self) -> None:
         """Keep what a second pass needs to know. Before the first frame."""
@@ -171,22 +182,15 @@ class Encoder:
         if fingerprint(picture) != self._expected[self._count]:
             raise StatisticsError("the statistics are of another clip: the first pass saw another picture here", frame=self._count)
 
-    def _looked_at(self, picture: Frame) -> tuple[bool, Complexity]:
-        """Whether a scene begins with the next frame, and its complexity (0 where nothing needs it)."""
-        if self._scenes is None:
-            return False, Complexity(0, 0)
-        with self._profiler.stage("scene_cut"):
-            found = self._scenes.push(picture.y, since_key=self._gop.since_key(self._count))
-        return found.cut, Complexity(found.inter_cost, found.intra_cost)
-
     def _code(self, plan: FramePlan) -> Packet:
-        picture, complexity, cut = self._waiting.pop(plan.number)
+        frame = self._waiting.pop(plan.number)
+        picture, complexity, following = frame.picture, frame.complexity, None if frame.group is None else frame.group.complexity
         if plan.sigma_reset:
             self._pictures.change(Reference.picture_alone)
             if self._trials:
                 self._trials.forget()
         tried: dict[int, tuple[Packet, Coded]] = {}
-        qp = self._rate.begin(PlannedFrame(plan.number, plan.type, plan.layer, plan.offset, complexity, plan.to_key, cut))
+        qp = self._rate.begin(PlannedFrame(plan.number, plan.type, plan.layer, plan.offset, complexity, plan.to_key, frame.cut, following))
         while qp is not None:
             tried[qp] = packet, _ = self._packet_at(qp, plan, picture)
             qp = self._rate.judge(8 * len(packet))
@@ -213,8 +217,8 @@ class Encoder:
         header = FrameHeader(plan.type, qp=qp, pts=plan.number, dts=self._coded, references=references, layer=plan.layer)
         return self._maker.draft(header, coded.payload), coded
 
-    def _code_at(self, qp: int, plan: FramePlan, picture: Frame, pictures: PictureBuffer[Reference], *, wanted: bool = False) -> Coded:
-        """The frame coded at a QP with what is in `pictures`. wanted: its reconstruction is, even if it is not to be stored."""
+    def _code_at(self, qp: int, plan: FramePlan, picture: Frame, pictures: PictureBuffer[Reference], *, trial: bool = False) -> Coded:
+        """The frame coded at a QP with what is in `pictures`. trial: its reconstruction is wanted, even if it is not to be stored, and it is not refined."""
         if plan.type == FrameType.I:
             return self._coder.intra(picture, qp, plan.number, reference=self._gop.inter)
         if plan.type == FrameType.B:
@@ -222,21 +226,22 @@ class Encoder:
             nearest, *others = sorted((pictures.at(plan.past), pictures.at(plan.future)), key=lambda reference: (reference.state is None, -reference.qp))
         else:
             nearest, *others = self._past(plan.number, pictures)
-        return self._coder.inter(picture, qp, plan.number, nearest, others, between=plan.type == FrameType.B, wanted=wanted or plan.stored)
+        return self._coder.inter(picture, qp, plan.number, nearest, others, between=plan.type == FrameType.B, wanted=trial or plan.stored, trial=trial)
 
     def _attempt(self, plans: Plans) -> Tried:
         """A run of P and B frames coded for trial."""
         pictures, cost, frames = self._pictures.copy(), RunCost(self._base_qp), {}
         last = max(plan.number for plan in plans)
         for plan in plans:
-            picture, qp = self._waiting[plan.number][0], min(max(round(self._base_qp + plan.offset), 0), MAX_QP)
-            coded = self._code_at(qp, plan, picture, pictures, wanted=True)
+            picture, qp = self._waiting[plan.number].picture, min(max(round(self._base_qp + plan.offset), 0), MAX_QP)
+            coded = self._code_at(qp, plan, picture, pictures, trial=True)
             cost.add(picture, coded, last=plan.number == last)
             if plan.stored:
                 pictures.add(coded.reference, plan.number)
             else:
                 coded = replace(coded, reference=None)      # which takes memory, and is not needed any more
-            frames[plan] = qp, coded
+            if not self._coder.refines_all:
+                frames[plan] = qp, coded
         return Tried(cost.total, frames)
 
     def _past(self, pts: int, pictures: PictureBuffer[Reference]) -> list[Reference]:
@@ -258,6 +263,13 @@ def configured(config: EncoderConfig | None, options: Mapping[str, Any]) -> Enco
     if not isinstance(config, EncoderConfig):
         raise TypeError(f"config is {config!r}, not an EncoderConfig")
     return config.replaced(**options)
+
+
+def _lookahead(config: EncoderConfig, width: int, height: int, depth: int) -> Lookahead:
+    """config: resolved."""
+    inter, rates = config.gop != 1, config.bitrate is not None or config.crf is not None
+    needed = inter and (config.scene_cut or config.lookahead > 0) or rates
+    return Lookahead(config.lookahead, config.gop, SceneCutDetector(width, height, depth) if needed else None, cuts=config.scene_cut and inter)
 
 
 def _chosen_qp(model: Model, config: EncoderConfig) -> int:

@@ -109,7 +109,7 @@ def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | Bina
         colour, frames = _colour_of_first(frames, height, depth)
     config = configured(config, options)
     if total == 1 and config.gop is None:
-        config = config.replaced(gop=1, b_frames=None, sigma_reset=0)      # nothing will refer to a still: it is not to be better than its quality says
+        config = config.replaced(gop=1, b_frames=None, lookahead=None, sigma_reset=0)      # nothing will refer to a still: it is not to be better than its quality says
     encoder = Encoder(width, height, fps, config, depth=depth, colour=colour, statistics=statistics, profiler=profiler)
     if collect is not None:
         encoder.collect()

@@ -48,23 +48,29 @@ class FrameCoder:
         self._each = map if config.threads == 1 else ThreadPoolExecutor(SEARCHES, "motion").map
         self._aside = None if config.threads == 1 else ThreadPoolExecutor(1, "zvc69-entropy")
         self._rounding = Rounding(model, config.rounding, config.tune)
-        self._refiner = None
-        if config.refinement and backend.gradients:
-            self._refiner = Refiner(model, backend, config.refinement)
+        self._refiner, self._steps, self._key_steps = None, 0, 0
+        if (config.refinement or config.key_refinement) and backend.gradients:
+            self._steps, self._key_steps = config.refinement, max(config.refinement, config.key_refinement)
+            self._refiner = Refiner(model, backend)
             self._refined = Rounding(model, config.rounding, config.tune, DISTORTION_SHARE)
+
+    @property
+    def refines_all(self) -> bool:
+        """Whether latents of P and B frames are refined, not of keyframes alone."""
+        return self._steps > 0
 
     def intra(self, frame: Frame, qp: int, pts: int, *, reference: bool) -> Coded:
         """A frame without references; `reference`: later frames will refer to it."""
         with self._stage("pack"):
             packed = pack(*frame.planes, frame.depth)
-        return self._code(frame, packed, Conditions(qp), pts, wanted=reference)
+        return self._code(frame, packed, Conditions(qp), pts, wanted=reference, steps=self._key_steps)
 
     def inter(self, frame: Frame, qp: int, pts: int, a: Reference, others: Sequence[Reference] = (), *, between: bool = False,
-              wanted: bool = True) -> Coded:
+              wanted: bool = True, trial: bool = False) -> Coded:
         """A P frame that refers to `a`, or to one of `others` that predicts clearly better, and in slot B to the one that then helps
         most, if any does enough; or (`between`) a B frame that refers to `a` and to the only one of `others`.
 
-        wanted: later frames will refer to it.
+        wanted: later frames will refer to it. trial: latents are not refined.
         """
         slot_a, *rest = self._both_sides(frame, qp, pts, a, *others) if between else self._slots(frame, qp, pts, (a, *others))
         with self._stage("motion"):
@@ -81,7 +87,8 @@ class FrameCoder:
             section = motion.encode(slot_a.field, copy, slot_a.expected)
         with self._stage("scale"):
             state = None if slot_a.reference.state is None else fetch_state(slot_a.reference.state, slot_a.field)
-        return self._code(frame, packed, Conditions(qp, state, copy), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted)
+        return self._code(frame, packed, Conditions(qp, state, copy), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted,
+                          steps=0 if trial else self._steps)
 
     def _both_sides(self, frame: Frame, qp: int, pts: int, a: Reference, b: Reference) -> list[Slot]:
         """Slots of a B frame: each is searched for what makes the mean with the other right, but for the first of the first."""
@@ -99,24 +106,24 @@ class FrameCoder:
 
     def _code(self, frame: Frame, packed: NDArray[np.float32], conditions: Conditions, pts: int, prediction: Prediction | None = None,
               slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,
-              wanted: bool) -> Coded:
-        """docs/INTERNALS.md has the order of the steps."""
+              wanted: bool, steps: int) -> Coded:
+        """steps: of refinement. docs/INTERNALS.md has the order of the steps."""
         qp, copy = conditions.qp, conditions.copy
         _, h, w = packed.shape
         order = LatentOrder(self._model, h // 4, w // 4, conditions)
         with self._stage("analysis"):
             analysis = (self._backend.analyse(packed, qp) if prediction is None
-                        else self._backend.analyse(packed, qp, prediction.slots, order.kept_z(), None if self._refiner else copy))
+                        else self._backend.analyse(packed, qp, prediction.slots, order.kept_z(), None if steps else copy))
         with self._stage("scale"):
             z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
         with self._stage("activity"):
             classes = self._rounding.classes(packed)
         out, latents = None, self._round(analysis, analysis.y, z, conditions, self._rounding.thresholds, classes)
-        if self._refiner:
+        if steps:
             target = Target.of(packed, frame.width, frame.height, qp, copy, None if classes is None else class_weights(classes))
             with self._stage("refinement"):
                 latents, out = self._refiner.refine(
-                    latents, lambda y: self._round(analysis, y, z, conditions, self._refined.thresholds, classes), analysis, qp, target)
+                    latents, lambda y: self._round(analysis, y, z, conditions, self._refined.thresholds, classes), analysis, qp, target, steps)
 
         def payload() -> bytes:
             with self._stage("entropy"):

@@ -8,6 +8,8 @@ from typing import Protocol
 from ..bitstream import FrameType
 
 KEY_OFFSET = -13
+SHORT_GROUPS = (8, -7), (16, -10)
+"""Of keyframes of groups that have so many frames at most. Measured, as docs/TRAINING.md says; with a lookahead, what follows says it better."""
 OFFSETS = (-2, 1, 0, 1)
 """Of P frames without B frames between, by number in the group modulo 4: every fourth is better, and the frames after it live on that."""
 RUN_OFFSETS = {1: (-2, 3), 3: (-4, 0, 4), 7: (-6, -2, 2, 6), 15: (-6, -2, 2, 6, 7)}
@@ -71,19 +73,18 @@ class GopPlanner:
         """Whether frames refer to others at all."""
         return self._length != 1
 
-    def since_key(self, number: int) -> int:
-        """Frames from the last keyframe to frame `number`; 0 if there was none."""
-        return 0 if self._key is None else number - self._key
-
-    def push(self, number: int, keyframe: bool = False) -> list[FramePlan]:
-        """Plans, in coding order, of the frames that can be coded now that frame `number` is there; keyframe: it must be one."""
+    def push(self, number: int, keyframe: bool = False, offset: int | None = None, length: int = 0) -> list[FramePlan]:
+        """Plans, in coding order, of the frames that can be coded now that frame `number` is there; keyframe: it must be one. Of keyframes, if
+        known: offset, the QP beyond the base QP, and length, frames to the next one."""
         if self._key is None or keyframe or self._length and number - self._key >= self._length:
             plans = self.flush()
             if keyframe and self._chooser is not None:
                 self._chooser.begin_scene()
             self._key = self._anchor = number
             self._p_frames = 0
-            return plans + [FramePlan(number, FrameType.I, KEY_OFFSET if self.inter else 0, to_key=self._length)]
+            if offset is None or not self.inter:
+                offset = self._key_offset
+            return plans + [FramePlan(number, FrameType.I, offset, to_key=length or self._length)]
         self._waiting.append(number)
         return self.flush() if len(self._waiting) > self._between else []
 
@@ -122,6 +123,13 @@ class GopPlanner:
         middle = (first + last) // 2
         plan = FramePlan(middle, FrameType.B, offsets[level - 1], level, last - first > 2, first, last, to_key=self._to_key(middle))
         return [plan, *self.halves(first, middle, offsets, level + 1), *self.halves(middle, last, offsets, level + 1)]
+
+    @property
+    def _key_offset(self) -> int:
+        """Of a keyframe of whose group nothing is known but how long it may be."""
+        if not self.inter:
+            return 0
+        return next((offset for most, offset in SHORT_GROUPS if 0 < self._length <= most), KEY_OFFSET)
 
     def _to_key(self, number: int) -> int:
         return self._key + self._length - number if self._length and self._key is not None else 0

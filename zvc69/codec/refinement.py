@@ -94,27 +94,28 @@ class _Point:
 
 
 class Refiner:
-    """Refines the latents of one encoder's frames, each in `steps` steps. Not for use by several threads at once."""
+    """Refines the latents of one encoder's frames. Not for use by several threads at once."""
 
-    def __init__(self, model: Model, backend: Backend, steps: int) -> None:
-        self._backend, self._steps = backend, steps
+    def __init__(self, model: Model, backend: Backend) -> None:
+        self._backend = backend
         self._distortion, self._skip = DISTORTION_SHARE * model.manifest.distortion, model.manifest.skip_below
         values = np.arange(-LARGEST, LARGEST + 1)
         self._bits = model.integers.y_tables.bits(np.arange(64)[:, None], values).ravel()
         self._curvatures: dict[tuple[bool, int], Array] = {}
 
-    def refine(self, first: Rounded, round_again: Callable[[Array], Rounded], analysis: Analysis, qp: int, target: Target) -> tuple[Rounded, Array]:
+    def refine(self, first: Rounded, round_again: Callable[[Array], Rounded], analysis: Analysis, qp: int, target: Target,
+               steps: int) -> tuple[Rounded, Array]:
         """The best of `first`, the latents of `analysis` as they were rounded, and of what they become; and its packed picture, (96, h, w).
 
-        round_again: rounds other latents y, (96, h, w).
+        round_again: rounds other latents y, (96, h, w), `steps` times.
         """
         key = analysis.context is not None, qp // KNOT
         step2, curvature = step_size(qp) ** 2, self._curvature(key, first, analysis, qp, target)
         first_group, counts = _first_group(analysis.y), np.where(target.blocks > 0, target.blocks, 1)
         now, y, share = first, analysis.y, FIRST_SHARE
         best = at = None
-        for step in range(self._steps + 1):
-            residual, left = now.sigma.residual(), self._steps - step
+        for step in range(steps + 1):
+            residual, left = now.sigma.residual(), steps - step
             picture, gradient = self._backend.gradient(analysis, now.mean_2, residual, qp, target.picture, target.weight)
             decoded = residual + np.where(first_group, analysis.mean_1, now.mean_2)
             point = _Point(now, y, decoded, gradient, picture, self.cost(now, picture, qp, target))

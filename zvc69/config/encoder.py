@@ -9,7 +9,7 @@ from typing import Any
 
 from ..bitstream.references import MAX_ENTRIES
 from ..errors import ConfigError
-from .limits import AUTO, B_FRAMES, MAX_QP
+from .limits import AUTO, B_FRAMES, MAX_LOOKAHEAD, MAX_QP
 from .option import choice, documented, flag, number, option_named, options_of, text, whole, written
 from .presets import PRESETS, Preset
 from .quality import Quality
@@ -51,6 +51,9 @@ class EncoderConfig:
     b_trials: int | None = whole(
         None, 1, 3, "With b_frames auto, how eight frames are coded for trial: 1 with 7 B frames and none, at the begin of scenes and every fourth time; 2 also with 3; "
         "3 always.", by_preset=True)
+    lookahead: int | None = whole(
+        None, 0, MAX_LOOKAHEAD, "Frames looked at, and held back for that, beyond the one that is coded: keyframes get the QP that fits the scene behind them; 0 with b_frames 0, "
+        "low delay.", by_preset=True)
     reference_frames: int | None = whole(
         None, 1, MAX_ENTRIES, "Pictures that a P frame may be predicted from: the one before, and the best of the others.", by_preset=True)
     motion_effort: int | None = whole(None, 0, 2, "How far and how finely motion is searched.", by_preset=True)
@@ -59,6 +62,8 @@ class EncoderConfig:
     rounding: str = choice("rd", ("rd", "plain"), "Of symbols: by rate and distortion, or to the nearest integer.")
     refinement: int | None = whole(
         None, 0, 16, "Steps in which latents are refined against the real picture and the real tables; each takes about as long as decoding a frame twice.", by_preset=True)
+    key_refinement: int | None = whole(
+        None, 0, 16, "Such steps of keyframes, which are few and which all others live on; refinement if that is more.", by_preset=True)
     sigma_reset: int = whole(
         0, 0, None, "Every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can parse again from there on; 0 = none.")
     scene_cut: bool = flag(True, "Keyframes where a new scene begins; fades and flashes are none.")
@@ -84,6 +89,8 @@ class EncoderConfig:
             raise ConfigError(f"b_frames {self.b_frames} with gop 1, which is keyframes alone")
         if self.gop == 1 and self.sigma_reset:
             raise ConfigError(f"sigma_reset {self.sigma_reset} with gop 1, which is keyframes alone")
+        if self.gop == 1 and self.lookahead:
+            raise ConfigError(f"lookahead {self.lookahead} with gop 1, which is keyframes alone")
 
     def _check_vbv(self) -> None:
         rate, size = self.vbv_maxrate, self.vbv_bufsize
@@ -118,6 +125,8 @@ class EncoderConfig:
         values = dict(PRESETS[self.preset])
         if not inter or self.gop == 1:
             values |= dict(gop=1, b_frames=0)
+        if 0 == (values["b_frames"] if self.b_frames is None else self.b_frames):
+            values |= dict(lookahead=0)
         return replace(self, **{name: value for name, value in values.items() if getattr(self, name) is None})
 
     def to_dict(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 MAX_QP = 63
 B_FRAMES = (0, 1, 3, 7, 15)
 """Lengths of a run of B frames: those that halve evenly into levels."""
+MAX_LOOKAHEAD = 250
 AUTO = "auto"
 """As a number of B frames: what the encoder finds best."""
 MAX_PIXELS = 1 << 25

@@ -4,13 +4,12 @@ from .controller import RateController
 from .frame import PlannedFrame
 from .model import Complexity, RateModel
 from .quality import ConstantQp
-from .second_pass import KnownRuns
 from .setup import first_pass, rate_controller
 from .statistics import Clip, FrameStatistics, Statistics, fingerprint
 from .vbv import VbvBuffer
 from .window import RateWindow
 
 __all__ = [
-    "AverageBitrate", "Band", "Clip", "Complexity", "ConstantQp", "FrameStatistics", "KnownRuns", "PlannedFrame", "RateController", "RateModel", "RateWindow",
+    "AverageBitrate", "Band", "Clip", "Complexity", "ConstantQp", "FrameStatistics", "PlannedFrame", "RateController", "RateModel", "RateWindow",
     "Statistics", "VbvBuffer", "fingerprint", "first_pass", "rate_controller",
 ]

@@ -143,7 +143,7 @@ class AverageBitrate:
 
 def frame_like(key: PlannedFrame) -> PlannedFrame:
     """A frame as they may come after a keyframe that begins a scene."""
-    return PlannedFrame(key.number + 1, FrameType.P, 0, 0, key.complexity.still_unknown())
+    return PlannedFrame(key.number + 1, FrameType.P, 0, 0, key.following or key.complexity.still_unknown())
 
 
 def _solve(falling: Callable[[float], float]) -> float:

@@ -18,6 +18,7 @@ class PlannedFrame:
     complexity  of its small picture
     period      frames from this one to the next keyframe that is due, 0 if none is
     cut         a scene begins with it
+    following   of a keyframe, if known: complexity of the frames behind it
     """
 
     number: int
@@ -27,6 +28,7 @@ class PlannedFrame:
     complexity: Complexity
     period: int = 0
     cut: bool = False
+    following: Complexity | None = None
 
     @property
     def kind(self) -> Kind:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from ...bitstream import FrameType
 from ...config import MAX_QP
 from ...errors import StatisticsError
-from ..gop import FramePlan
 from .frame import PlannedFrame
 from .model import HEADER_BITS, LEAST_BITS, Complexity
 from .quality import ComplexityOffset
-from .statistics import FrameStatistics, Statistics
+from .statistics import FrameStatistics
 
 KEY_SLOPE, SLOPE = 0.08, 0.125
 """log2 of the bits that one QP brings if all frames change by it, of keyframes and of others: means over clips of the training set."""
@@ -85,19 +84,6 @@ class SecondPass:
         """Bits that the frames left will take."""
         foreseen = HEADER_BITS * self._frames_left + sum(at_zero * 2 ** (-slope * base) for slope, at_zero in self._at_zero.items())
         return foreseen * self._real / self._foreseen
-
-
-class KnownRuns:
-    """Has runs of frames coded with the types that they had in a first pass (`gop.RunChooser`)."""
-
-    def __init__(self, statistics: Statistics) -> None:
-        self._types = {frame.number: frame.type for frame in statistics.frames}
-
-    def choose(self, ways: Sequence[Sequence[FramePlan]], full: bool, first: bool = False) -> Sequence[FramePlan]:
-        """The way that the first pass went; the first one for frames that it has not seen."""
-        return next((plans for plans in ways if all(plan.type == self._types.get(plan.number) for plan in plans)), ways[0])
-
-    def begin_scene(self) -> None: ...
 
 
 def _slope(type: FrameType) -> float:

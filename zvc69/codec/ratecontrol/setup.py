@@ -47,9 +47,11 @@ def rate_controller(config: EncoderConfig, qp: int, pixels: int, fps: Fraction, 
 
 
 def first_pass(config: EncoderConfig) -> EncoderConfig:
-    """What a first pass runs with for this second one (resolved): the same structure at the least effort, and QPs that hardly vary."""
+    """What a first pass runs with for this second one (resolved): the same structure at the least effort, but for the lookahead, since keyframes of the second
+    are those of the first, and QPs that hardly vary."""
     cheap = {name: PRESETS[Preset.ULTRAFAST][name] for name, option in options_of(EncoderConfig).items() if option.by_preset and name not in STRUCTURE}
-    return config.replaced(**{**cheap, "max_reencodes": 0, "vbv_bufsize": None, "vbv_maxrate": None, "rate_tolerance": 1.0})
+    lookahead = 0 if config.gop == 1 else PRESETS[Preset.VERYSLOW]["lookahead"]
+    return config.replaced(**{**cheap, "lookahead": lookahead, "max_reencodes": 0, "vbv_bufsize": None, "vbv_maxrate": None, "rate_tolerance": 1.0})
 
 
 def _vbv(config: EncoderConfig, fps: Fraction) -> VbvBuffer | None:
