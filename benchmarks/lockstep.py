@@ -4,25 +4,30 @@
     python -m benchmarks.lockstep tunes CLIP... [--json benchmarks/results/tunes.json]
     python -m benchmarks.lockstep others CLIP... --set base= --set b7=b_frames=7,preset=slow
 
-All variants code a frame in turn before any codes the next, so that speeds are to be compared whatever else the machine does; and decode likewise. Times count from
-the first P or B frame on, by when all graphs are loaded. BD-rates and speeds are those against the anchor: medium, psnr, or the first that is given.
+All variants give a packet in turn before any gives the next, so that speeds are to be compared whatever else the machine does; and decode likewise. Times are the processor's,
+of all frames, trials and lookahead included; graphs are loaded before. BD-rates and speeds are those against the anchor: medium, psnr, or the first that is given.
 A run that was interrupted goes on behind the clips and QPs that stand in the JSON file, if the encoder is the same.
 """
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import json
 import math
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.environment import environment
-from zvc69 import Decoder, Encoder, Packet, StreamWriter
+from zvc69 import Decoder, Encoder, Frame, Packet, StreamWriter
 from zvc69.bench import find_clips
 from zvc69.bench.clips import Clip
 from zvc69.bench.point import measured
@@ -40,43 +45,50 @@ SETS = {
 
 
 class Run:
-    """One variant's work on a clip, frame by frame."""
+    """One variant's work on a clip, item by item. make: what it makes of a clip, one for each frame."""
 
-    def __init__(self, name: str, work: Callable[[Any], list], last: Callable[[], list], inter: Callable[[Any], bool]) -> None:
-        self.name, self._work, self._last, self._inter = name, work, last, inter
+    def __init__(self, name: str, make: Iterator[Any]) -> None:
+        self.name, self._make = name, make
         self.out: list[Any] = []
-        self.seconds, self._frames, self._loaded = 0.0, 0, False
+        self.seconds = 0.0
 
-    def step(self, item: Any) -> None:
-        self._timed(lambda: self._work(item))
-
-    def end(self) -> None:
-        self._timed(self._last)
+    def step(self) -> bool:
+        """Make the next one; whether there was one left."""
+        start = time.process_time()
+        made = list(islice(self._make, 1))
+        self.seconds += time.process_time() - start
+        self.out += made
+        return bool(made)
 
     @property
     def milliseconds(self) -> float:
-        """Of a frame, behind those that load what the others use."""
-        return 1000 * self.seconds / self._frames if self._frames else math.nan
-
-    def _timed(self, call: Callable[[], list]) -> None:
-        start = time.perf_counter()
-        done = call()
-        taken = time.perf_counter() - start
-        self.out += done
-        if self._loaded:
-            self.seconds += taken
-            self._frames += len(done)
-        self._loaded = self._loaded or any(map(self._inter, done))
+        """Of a frame."""
+        return 1000 * self.seconds / len(self.out)
 
 
-def in_turn(runs: list[Run], items: list[list[Any]]) -> None:
-    """Every run takes its next item before any takes the one after; who begins changes."""
-    for n, row in enumerate(zip(*items, strict=True)):
-        pairs = list(zip(runs, row))
-        for run, item in pairs[n % len(pairs):] + pairs[:n % len(pairs)]:
-            run.step(item)
-    for run in runs:
-        run.end()
+def in_turn(runs: list[Run]) -> None:
+    """Every run makes its next item before any makes the one after; who begins changes."""
+    going = list(runs)
+    while going:
+        going = [run for run in going[1:] + going[:1] if run.step()]
+
+
+def load_graphs(variants: dict[str, dict]) -> None:
+    """Code a few small frames in every way, on the backends that all clips will be coded on."""
+    for options in variants.values():
+        encoder = Encoder(64, 64, 25, qp=30, **options)
+        packets = list(encoder.encode_all(np.full((64, 64, 3), 20 * n, np.uint8) for n in range(10)))
+        list(decoder_of(encoder).decode_all(packets))
+
+
+def decoder_of(encoder: Encoder) -> Decoder:
+    return Decoder(encoder.header, model=encoder.config.model, backend=encoder.config.backend, threads=encoder.config.threads)
+
+
+def decoded(decoder: Decoder, packets: list[Packet]) -> Iterator[Frame]:
+    for packet in packets:
+        yield from decoder.decode(packet)
+    yield from decoder.flush()
 
 
 def points(clip: Clip, variants: dict[str, dict], qp: int) -> dict[str, dict]:
@@ -84,12 +96,10 @@ def points(clip: Clip, variants: dict[str, dict], qp: int) -> dict[str, dict]:
     frames = list(clip)
     encoders = {name: Encoder(clip.width, clip.height, clip.fps, depth=clip.depth, total_frames=clip.frames, qp=qp, **options)
                 for name, options in variants.items()}
-    coding = [Run(name, e.encode, e.flush, lambda packet: not packet.keyframe) for name, e in encoders.items()]
-    in_turn(coding, [frames] * len(coding))
-    decoders = [Decoder(encoder.header, model=encoder.config.model, backend=encoder.config.backend, threads=encoder.config.threads) for encoder in encoders.values()]
-    # When a decoder has given two frames, it has decoded one that is no keyframe.
-    decoding = [Run(run.name, d.decode, d.flush, lambda frame: frame.pts > 0) for run, d in zip(coding, decoders)]
-    in_turn(decoding, [run.out for run in coding])
+    coding = [Run(name, encoder.encode_all(frames)) for name, encoder in encoders.items()]
+    in_turn(coding)
+    decoding = [Run(run.name, decoded(decoder_of(encoders[run.name]), run.out)) for run in coding]
+    in_turn(decoding)
     return {e.name: measured(clip, d.out, stream_size(encoders[e.name], e.out)) | dict(encode_ms=e.milliseconds, decode_ms=d.milliseconds)
             for e, d in zip(coding, decoding)}
 
@@ -152,6 +162,10 @@ def main() -> None:
     before = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
     known = before["points"] if {key: before.get(key) for key in head} == head else {}
     result = environment("python -m benchmarks.lockstep " + shlex.join(words)) | head | dict(points={})
+    for module in ("encoder", "decoder"):
+        codec = importlib.import_module(f"zvc69.codec.{module}")
+        codec.create_backend = cache(codec.create_backend)
+    load_graphs(variants)
     for clip in find_clips(args.clips, args.frames):
         for qp in qps:
             row = known.get(clip.name, {}).get(str(qp)) or points(clip, variants, qp)

@@ -88,7 +88,7 @@ def test_every_way_to_say_it_gives_the_same_config(values):
 def test_what_is_given_overrides_the_preset(values):
     config = EncoderConfig(**values)
     resolved = config.resolved()
-    expected = PRESETS[config.preset] | (dict(b_frames=0) if config.gop == 1 else {})
+    expected = PRESETS[config.preset] | (dict(b_frames=0, key_refinement=0) if config.gop == 1 else {})
     if resolved.b_frames == 0:
         expected |= dict(lookahead=0)
     for name in OPTIONS:

@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 
 from benchmarks import lockstep
+from zvc69.bench import find_clips
 from zvc69.media import Frame, open_sink
 
 from .inter_samples import HEIGHT, MODEL, WIDTH, picture
@@ -46,9 +47,16 @@ def test_variants_are_measured_beside_each_other(clip, tmp_path, monkeypatch, ca
     assert again["points"] == data["points"] and again["summary"] == data["summary"]
 
 
-def test_turns_are_taken_frame_by_frame():
+def test_turns_are_taken_item_by_item():
     log = []
-    runs = [lockstep.Run(name, lambda item, name=name: log.append((name, item)) or [item], lambda: [], lambda item: item > 0) for name in "ab"]
-    lockstep.in_turn(runs, [[0, 1, 2], [0, 1, 2]])
-    assert log == [("a", 0), ("b", 0), ("b", 1), ("a", 1), ("a", 2), ("b", 2)]
-    assert all(run.out == [0, 1, 2] and run.milliseconds >= 0 for run in runs)
+    runs = [lockstep.Run(name, (log.append((name, item)) or item for item in range(length))) for name, length in (("a", 3), ("b", 2))]
+    lockstep.in_turn(runs)
+    assert log == [("b", 0), ("a", 0), ("a", 1), ("b", 1), ("a", 2)]
+    assert [run.out for run in runs] == [[0, 1, 2], [0, 1]] and all(run.milliseconds >= 0 for run in runs)
+
+
+def test_late_frames_count_for_those_that_hold_them_back(clip):
+    """However the encoder gives its packets: a point has the time of all of them."""
+    options = dict(model=MODEL, threads=1)
+    found = lockstep.points(next(iter(find_clips([clip], 6))), dict(now=options | dict(lookahead=0, b_frames=3), later=options | dict(lookahead=6, b_frames=3)), 30)
+    assert 0.3 < found["now"]["encode_ms"] / found["later"]["encode_ms"] < 3

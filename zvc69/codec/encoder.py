@@ -129,7 +129,7 @@ class Encoder:
             for plans in prefetch([plan for frame in few for plan in self._planned(frame)] for few in looked):
                 for plan in plans:
                     yield self._code(plan)
-        yield from self.flush()
+        yield from self._rest()
 
     def _looked_at(self, frame: Frame | av.VideoFrame | NDArray, keyframe: bool = False) -> list[Looked]:
         """The frames that can be planned now that this one is there."""
@@ -159,9 +159,13 @@ class Encoder:
 
     def flush(self) -> list[Packet]:
         """Packets of frames that are still held back, at the end of the video. Raises StatisticsError if a first pass saw more of them."""
+        return list(self._rest())
+
+    def _rest(self) -> Iterator[Packet]:
         if self._expected is not None and self._count < len(self._expected):
             raise StatisticsError(f"the statistics are of {len(self._expected)} frames, this clip has {self._count}")
-        return [*self._coded_of(self._lookahead.flush()), *map(self._code, self._gop.flush())]
+        yield from self._coded_of(self._lookahead.flush())
+        yield from map(self._code, self._gop.flush())
 
     def collect(self) -> None:
         """Keep what a second pass needs to know. Before the first frame."""

@@ -63,7 +63,7 @@ class EncoderConfig:
     refinement: int | None = whole(
         None, 0, 16, "Steps in which latents are refined against the real picture and the real tables; each takes about as long as decoding a frame twice.", by_preset=True)
     key_refinement: int | None = whole(
-        None, 0, 16, "Such steps of keyframes, which are few and which all others live on; refinement if that is more.", by_preset=True)
+        None, 0, 16, "Such steps of keyframes, which are few and which all others live on; refinement if that is more. 0 with gop 1, but for a file of one picture.", by_preset=True)
     sigma_reset: int = whole(
         0, 0, None, "Every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can parse again from there on; 0 = none.")
     scene_cut: bool = flag(True, "Keyframes where a new scene begins; fades and flashes are none.")
@@ -124,7 +124,7 @@ class EncoderConfig:
             raise ConfigError(f"gop {self.gop}: model {self.model} codes keyframes only, gop must be 1")
         values = dict(PRESETS[self.preset])
         if not inter or self.gop == 1:
-            values |= dict(gop=1, b_frames=0)
+            values |= dict(gop=1, b_frames=0, key_refinement=0)
         if 0 == (values["b_frames"] if self.b_frames is None else self.b_frames):
             values |= dict(lookahead=0)
         return replace(self, **{name: value for name, value in values.items() if getattr(self, name) is None})
