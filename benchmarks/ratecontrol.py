@@ -1,10 +1,10 @@
 """Rate control: how closely bitrates are held, what a decoder's buffer sees, and two passes beside one.
 
-    python -m benchmarks.ratecontrol CLIPS [--size 176x144] [--larger 352x288] [--full NAME] [--seconds 12.2] [--preset fast] [--output benchmarks/results/ratecontrol.json]
+    python -m benchmarks.ratecontrol CLIPS [--size 352x288] [--larger 640x360] [--full NAME] [--seconds 20.2] [--preset fast] [--output benchmarks/results/ratecontrol.json]
 
 CLIPS is a folder of videos. Each is scaled to one size, every third frame kept (10 frames a second), and looped; "all" has two seconds of each, one after another,
-which is also coded at a larger size; and NAME is coded at its own size. Bitrates are 0.1 bits per pixel. "worst" is the largest share by which any 10 seconds after the first 2 are off the bitrate, "whole" that of
-the whole. CBR has a buffer of one second. Two passes and one are compared on "all": PSNR of the mean error, and mean PSNR of frames (6:1:1).
+which is also coded at a larger size; and NAME is coded at its own size. Bitrates are 0.1 bits per pixel. "worst" is the largest share by which any 10 seconds after the first 2 are off the bitrate, "windows" those of the 10 seconds that begin
+with each second from the third on, "whole" that of the whole. CBR has a buffer of one second. Two passes and one are compared on "all": PSNR of the mean error, and mean PSNR of frames (6:1:1).
 The record is saved after every run, and one that stands in it is not made again.
 """
 from __future__ import annotations
@@ -22,6 +22,7 @@ import av
 import numpy as np
 
 from zvc69 import Decoder, Encoder, Frame, Packet, Statistics
+from zvc69.bitstream import FrameType
 from zvc69.codec.ratecontrol import first_pass
 from zvc69.metrics.psnr import frame_psnr
 
@@ -72,8 +73,10 @@ def accuracy(packets: list[Packet], kbps: float, rate: Fraction) -> dict:
     length, begin = math.ceil(WINDOW * rate), math.ceil(SETTLING * rate)
     sums = np.convolve(bits[begin:], np.ones(length), "valid") / (1000 * kbps * length / float(rate)) - 1
     qps = [packet.header.qp for packet in packets]
-    return dict(frames=len(bits), kbps=round(kbps, 2), worst=round(float(max(sums, key=abs)), 4), whole=round(float(bits.mean()) * float(rate) / (1000 * kbps) - 1, 4),
-                mean_qp=round(statistics.mean(qps), 2), at_bounds=sum(qp in (0, 63) for qp in qps))
+    windows = [round(float(share), 4) for share in sums[::max(round(rate), 1)]]
+    return dict(frames=len(bits), kbps=round(kbps, 2), worst=round(float(max(sums, key=abs)), 4), windows=windows, whole=round(float(bits.mean()) * float(rate) / (1000 * kbps) - 1, 4),
+                mean_qp=round(statistics.mean(qps), 2), at_bounds=sum(qp in (0, 63) for qp in qps),
+                b_frames=sum(packet.type == FrameType.B for packet in packets))
 
 
 def vbv(packets: list[Packet], rate: float, size: float) -> dict:
@@ -120,10 +123,10 @@ def passes(frames: list[Frame], rate: Fraction, preset: str) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
-    parser.add_argument("--size", default="176x144")
-    parser.add_argument("--larger", default="352x288")
+    parser.add_argument("--size", default="352x288")
+    parser.add_argument("--larger", default="640x360")
     parser.add_argument("--full", default="night_lights_640x360", help="name of the clip that is coded at its own size")
-    parser.add_argument("--seconds", type=float, default=12.2, help="length of each looped clip")
+    parser.add_argument("--seconds", type=float, default=20.2, help="length of each looped clip")
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--output", type=Path, help="the record (JSON)")
     arguments = parser.parse_args()
@@ -137,7 +140,7 @@ def main() -> None:
     def run(name: str, work) -> None:
         if name not in record["runs"]:
             record["runs"][name] = work()
-            print(name, {key: value for key, value in record["runs"][name].items() if key != "vbv"}, flush=True)
+            print(name, {key: value for key, value in record["runs"][name].items() if key not in ("vbv", "windows")}, flush=True)
             if arguments.output:
                 arguments.output.write_text(json.dumps(record, indent=1) + "\n")
 

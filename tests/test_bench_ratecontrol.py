@@ -20,7 +20,8 @@ def test_worst_window_is_found():
     sizes[100] += 1250          # bytes: 10 frames' worth, in every window of 100 frames that holds it
     found = accuracy(packets(sizes), 10, Fraction(10))
     assert found["worst"] == pytest.approx(0.1, abs=1e-4) and found["whole"] == pytest.approx(1500 / 150 / 150, abs=1e-4)
-    assert found["frames"] == 150 and found["mean_qp"] == 30 and found["at_bounds"] == 0
+    assert found["frames"] == 150 and found["mean_qp"] == 30 and found["at_bounds"] == found["b_frames"] == 0
+    assert found["windows"] == pytest.approx(4 * [0.1], abs=1e-4)      # those that begin after 2, 3, 4 and 5 seconds
 
 
 def test_first_seconds_do_not_count():

@@ -49,7 +49,13 @@ def test_variants_are_measured_beside_each_other(clip, tmp_path, monkeypatch, ca
 
 def test_turns_are_taken_item_by_item():
     log = []
-    runs = [lockstep.Run(name, (log.append((name, item)) or item for item in range(length))) for name, length in (("a", 3), ("b", 2))]
+
+    def items(name, length):
+        for item in range(length):
+            log.append((name, item))
+            yield item
+
+    runs = [lockstep.Run(name, items(name, length)) for name, length in (("a", 3), ("b", 2))]
     lockstep.in_turn(runs)
     assert log == [("b", 0), ("a", 0), ("a", 1), ("b", 1), ("a", 2)]
     assert [run.out for run in runs] == [[0, 1, 2], [0, 1]] and all(run.milliseconds >= 0 for run in runs)

@@ -33,7 +33,7 @@ def test_files_of_a_model_are_those_of_its_manifest(name):
 def test_qualities_rise_in_size_and_psnr(name):
     frame, sizes, psnrs = picture(192, 128), [], []
     for quality in Quality:
-        encoder = Encoder(192, 128, quality=quality, model=name)
+        encoder = Encoder(192, 128, quality=quality, model=name, lookahead=0)
         packet, = encoder.encode(frame)
         decoded, = Decoder(encoder.header).decode(packet)
         sizes.append(len(packet))
@@ -44,7 +44,7 @@ def test_qualities_rise_in_size_and_psnr(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_symbols_are_the_same_at_every_level(name):
-    encoder = Encoder(127, 95, qp=20, model=name)
+    encoder = Encoder(127, 95, qp=20, model=name, lookahead=0)
     packet, = encoder.encode(picture(127, 95))
     decoder, seen = Decoder(encoder.header), set()
     for level in cpu.available():
@@ -76,7 +76,7 @@ def test_encoder_can_see_the_decoders_picture(name, qp):
 def test_openvino_gives_nearly_the_same_picture(name):
     pytest.importorskip("openvino")
     frame, psnrs = picture(128, 96), []
-    encoder = Encoder(128, 96, qp=20, model=name, backend="cpu")
+    encoder = Encoder(128, 96, qp=20, model=name, backend="cpu", lookahead=0)
     packet, = encoder.encode(frame)
     for backend in ("cpu", "openvino"):
         decoded, = Decoder(encoder.header, backend=backend).decode(packet)
@@ -131,7 +131,7 @@ def test_bfloat16_differs_by_little():
     if available_backends()["openvino-bf16"]:
         pytest.skip(available_backends()["openvino-bf16"])
     frame = picture(128, 96)
-    encoder = Encoder(128, 96, qp=32, model="lite", backend="cpu")
+    encoder = Encoder(128, 96, qp=32, model="lite", backend="cpu", lookahead=0)
     packet, = encoder.encode(frame)
     exact, = Decoder(encoder.header, backend="cpu").decode(packet)
     decoded, = Decoder(encoder.header, backend="openvino-bf16").decode(packet)

@@ -109,7 +109,7 @@ class Encoder:
         return self._backend.name
 
     def encode(self, frame: Frame | av.VideoFrame | NDArray, *, keyframe: bool = False) -> list[Packet]:
-        """Packets that this frame completes, in order of coding.
+        """Packets that this frame completes, in order of coding: none yet of the last `lookahead` frames, nor of a run of B frames before its P frame is there.
 
         frame: a `Frame`, a PyAV frame of any format, or an array: (height, width, 3) uint8 is rgb24, (height * 3 / 2, width)
         yuv420p, (3, height, width) yuv444p, (height, width) gray (uint8 at depth 8, uint16 above). keyframe: make it one. Raises
@@ -154,7 +154,7 @@ class Encoder:
                 yield self._code(plan)
 
     def request_keyframe(self) -> None:
-        """Make the next frame a keyframe: what a receiver that has lost packets asks for. May be called from any thread."""
+        """Make the next frame that is given to `encode` a keyframe: what a receiver that has lost packets asks for. May be called from any thread."""
         self._keyframe_wanted = True
 
     def flush(self) -> list[Packet]:
