@@ -196,7 +196,7 @@ def network_speed(device: Device, shape: PictureShape, name: str, options: argpa
                     "times floor": None if card is None else seconds / floor_seconds(card, multiplied, moved, half_sums)}
     sigma = SigmaNetwork(device, random_sigma_arrays(size))
     memory.scratch = device.empty(sigma.scratch_bytes(shape.rows, shape.columns), np.uint8)
-    weights.sigma = sigma
+    weights.integers(True).sigma = sigma
     kind = FrameKind(True, True, 1, 32)
     out["sigma, four steps"] = {"ms": 1e3 * timed(device, lambda: [codec._indices(k, kind) for k in range(4)], options.rounds)}
     return out

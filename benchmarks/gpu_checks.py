@@ -115,7 +115,7 @@ def check_conformance(s: Setting) -> str:
         writer.encode(kind)
         data = writer.substreams(kind)
         total += sum(len(part) for part in data)
-        conditions = Conditions(s.qp, None if field is None else fetch_state(state, field))
+        conditions = Conditions(s.qp, None if field is None else fetch_state(state, field), inter=field is not None)
         z, sigma = read_latents(s.model, shape.width, shape.height, conditions, kind.lanes, data)
         made = tuple(s.device.download(p) for p in writer.memory.out)
         same(f"z of frame {number}", s.device.download(writer.memory.tensors["z"]).reshape(z.shape), z)

@@ -45,7 +45,7 @@ class ZeroingRefiner(Refiner):
     def refine(self, first, round_again, analysis, qp, target, steps):
         best, shown = super().refine(first, round_again, analysis, qp, target, steps)
         weight, margin = self._distortion / step_size(qp) ** 2, 0.0
-        curvature = self._curvature((analysis.context is not None, qp // KNOT), first, analysis, qp, target) * step_size(qp) ** 2 * target.blocks
+        curvature = self._curvature(qp // KNOT, first, analysis, qp, target) * step_size(qp) ** 2 * target.blocks
         least = self.cost(best, shown, qp, target)
         for _ in range(ZEROING_TRIALS):
             residual = best.sigma.residual()
@@ -67,8 +67,8 @@ class ZeroingRefiner(Refiner):
 
     def _saved(self, rounded):
         """(h, w): bits of each position's symbols beyond those of zeros."""
-        tables = load_model().integers.y_tables
-        return sum(np.where(index >= self._skip, tables.bits(index, r) - tables.bits(index, 0), 0).sum(-1) for index, r in zip(rounded.indices, rounded.residuals))
+        bits = self._tables.bits
+        return sum(np.where(index >= self._skip, bits(index, r) - bits(index, 0), 0).sum(-1) for index, r in zip(rounded.indices, rounded.residuals))
 
 
 class Chain:
@@ -111,7 +111,7 @@ def ways(steps: list[int]) -> dict[str, tuple[FrameCoder, tuple[int, ...]]]:
         return FrameCoder(model, backend, Profiler(), config)
 
     zeroing = coder(6)
-    zeroing._refiner = ZeroingRefiner(model, backend)
+    zeroing._refiner = {inter: ZeroingRefiner(model, backend, inter=inter) for inter in (False, True)}
     return {"none": (coder(0), (0,)), **{f"{n} steps": (coder(n), (0,)) for n in steps},
             "6 steps, positions zeroed": (zeroing, (0,)), "three QPs": (coder(0), (0, -1, 1))}
 

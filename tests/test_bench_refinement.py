@@ -39,13 +39,14 @@ def test_zeroed_positions_never_cost_more(clip, monkeypatch):
     coder, _ = bench.ways([1])["6 steps, positions zeroed"]
     costs = []
 
-    class Watched(type(coder._refiner)):
+    class Watched(bench.ZeroingRefiner):
         def refine(self, first, round_again, analysis, qp, target, steps):
             outcomes = [how(self, first, round_again, analysis, qp, target, steps) for how in (bench.Refiner.refine, bench.ZeroingRefiner.refine)]
             costs.append([self.cost(rounded, shown, qp, target) for rounded, shown in outcomes])
             return outcomes[1]
 
-    coder._refiner.__class__ = Watched
+    for refiner in coder._refiner.values():
+        refiner.__class__ = Watched
     before = coder.intra(clip[0], 44, 0, reference=True).reference
     coder.inter(clip[1], 40, 1, before)
     assert len(costs) == 2 and all(zeroed <= refined for refined, zeroed in costs)

@@ -42,7 +42,7 @@ class Cpu:
         self.planes = self.state = None
 
     def conditions(self, qp, field, copy, blank) -> Conditions:
-        return Conditions(qp, None if blank or field is None else fetch_state(self.state, field), copy)
+        return Conditions(qp, None if blank or field is None else fetch_state(self.state, field), copy, field is not None)
 
     def decode(self, qp, lanes, substreams, field=None, copy=None, blank=False):
         """z, r of the steps, planes."""

@@ -98,7 +98,7 @@ def test_damaged_file_of_a_model_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("manifest, message", [
-    ("{", "is damaged"), ("[]", "is damaged"), ('{"version": 1}', "is damaged"), ('{"version": 2}', "reads version 1"),
+    ("{", "is damaged"), ("[]", "is damaged"), ('{"version": 1}', "is damaged"), ('{"version": 3}', "reads versions 1 to 2"),
 ])
 def test_damaged_manifest_is_told(tmp_path, manifest, message):
     (tmp_path / "manifest.json").write_text(manifest)

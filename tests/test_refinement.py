@@ -93,7 +93,7 @@ def test_cost_of_a_frame_never_rises(monkeypatch):
             costs.append([self.cost(rounded, decoded, qp, target) for rounded, decoded in ((first, before), (best, after))])
             return best, shown
 
-    coder._refiner = Watching(model, create_backend("cpu", model, 1))
+    coder._refiner = {inter: Watching(model, create_backend("cpu", model, 1), inter=inter) for inter in (False, True)}
     for share in (refinement.FIRST_SHARE, 20.0):
         monkeypatch.setattr(refinement, "FIRST_SHARE", share)
         for qp in (8, 30, 55):
@@ -108,7 +108,7 @@ def test_cost_of_a_frame_never_rises(monkeypatch):
 
 def test_bits_are_those_of_the_tables():
     model = load_model("lite")
-    refiner = Refiner(model, create_backend("cpu", model, 1))
+    refiner = Refiner(model, create_backend("cpu", model, 1), inter=True)
     rng = np.random.default_rng(0)
     index, r = rng.integers(0, 64, (8, 8, 24), np.uint8), rng.integers(-9, 10, (8, 8, 24)).astype(np.int16)
     coded = index >= model.manifest.skip_below

@@ -10,11 +10,12 @@ import torch
 from zvc69.config import Quality
 
 from .card import card
-from .checkpoint import load_network, pack_weights, rounded
+from .checkpoint import load_intra, load_network, pack_weights, rounded
 from .clips import Clips
 from .config import MODELS
 from .data import Crops
-from .export import check_export, count_symbols, write_model
+from .export import IntraPart, check_export, count_symbols, write_model
+from .network import Network
 from .steps import PHASES
 from .trainer import Trainer
 
@@ -34,8 +35,9 @@ def main() -> None:
               help="Checkpoint (.pt), packed weights (.npz) or released model folder to start from; without it, the DCT.")
 @click.option("--threads", type=int, default=0, help="Threads of the run; 0 = all cores.")
 @click.option("--rate", type=float, help="Top of the step size schedule; default: the phase's.")
+@click.option("--intra", type=click.Path(exists=True, path_type=Path), help="Weights that code keyframes, of a model that has them apart; they do not learn.")
 @click.option("--max-steps", type=int, help="Stop after this many steps.")
-def run(model, phase, minutes, data, out, resume, threads, rate, max_steps) -> None:
+def run(model, phase, minutes, data, out, resume, threads, rate, intra, max_steps) -> None:
     """Train one phase for a fixed time, resumable, saving every few minutes."""
     if threads:
         torch.set_num_threads(threads)
@@ -43,7 +45,7 @@ def run(model, phase, minutes, data, out, resume, threads, rate, max_steps) -> N
     if resume:
         trainer.resume(resume)
     chosen = PHASES[phase] if rate is None else replace(PHASES[phase], rate=rate)
-    trainer.run(chosen, list(data), minutes, max_steps=max_steps)
+    trainer.run(chosen, list(data), minutes, max_steps=max_steps, intra=load_network(intra)[0] if intra else None)
 
 
 @main.command("profile")
@@ -54,7 +56,6 @@ def run(model, phase, minutes, data, out, resume, threads, rate, max_steps) -> N
 @click.option("--threads", type=int, default=1, show_default=True)
 def profile_command(model, phase, data, steps, threads) -> None:
     """Where a training step's time goes."""
-    from .network import Network
     from .profiling import profile_phase
     torch.set_num_threads(threads)
     for name, value in profile_phase(Network(MODELS[model]), PHASES[phase], list(data), steps).items():
@@ -62,39 +63,58 @@ def profile_command(model, phase, data, steps, threads) -> None:
 
 
 @main.command("compare")
-@click.argument("weights", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("weights", nargs=-1, required=True)
 @click.option("--clips", type=click.Path(exists=True, path_type=Path), required=True, help="Folder of clips to code.")
 @click.option("--frames", type=click.IntRange(2), default=14, show_default=True)
 @click.option("--threads", type=int, default=1, show_default=True)
 def compare_command(weights, clips, frames, threads) -> None:
-    """How well several weights code chains of P frames: BD-rate against the first, and the planes' PSNR."""
+    """How well several weights code chains of P frames: BD-rate against the first, and the planes' PSNR.
+
+    PATH,PATH are weights of P frames and those of their keyframes."""
     from .compare import QPS, compare
     torch.set_num_threads(threads)
-    rates, means = compare([load_network(path)[0] for path in weights], clips, frames)
+    rates, means = compare([_pair(path) for path in weights], clips, frames)
     for path, rate, mean in zip(weights, rates, means):
         click.echo(f"{path}: {rate:+.2f} %")
         for qp, bits, (y, u, v) in zip(QPS, mean.bits, mean.psnr):
             click.echo(f"  QP {qp}: {bits:.4f} bits per pixel, Y {y:.2f} dB, U {u - y:+.2f}, V {v - y:+.2f}")
 
 
+def _pair(paths: str) -> tuple[Network, Network]:
+    """Networks of P frames and of keyframes."""
+    inter, *apart = (Path(path) for path in paths.split(","))
+    network = load_network(inter)[0]
+    if apart:
+        return network, load_network(apart[0])[0]
+    own = load_intra(inter)
+    return network, own[0] if own else network
+
+
 @main.command()
 @click.option("--resume", type=click.Path(exists=True, path_type=Path), required=True, help="Checkpoint (.pt) or released model folder.")
+@click.option("--intra", type=click.Path(exists=True, path_type=Path), help="Weights that code the keyframes (--inter). Default: those of --resume.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True,
               help="Folder of training pictures: symbols are counted on them.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Model folder to write, e.g. models/lite.")
 @click.option("--batches", type=int, default=96, show_default=True, help="Batches of 16 crops to count symbols on.")
 @click.option("--quality-qp", nargs=4, type=click.IntRange(0, 63), default=(52, 41, 31, 19), show_default=True, help="QP of low, medium, high, very-high.")
 @click.option("--inter", is_flag=True, help="With the graphs of P and B frames.")
-def export(resume, data, out, batches, quality_qp, inter) -> None:
+def export(resume, intra, data, out, batches, quality_qp, inter) -> None:
     """Write a model folder and prove that PyTorch, ONNX Runtime and the integer network agree."""
     network, progress = load_network(resume)
     network.load_state_dict(rounded(network.state_dict()))
     torch.manual_seed(0)
-    crops = Crops(list(data), 192, seed=0)
-    counts = count_symbols(network, crops, batches, clips=Clips(list(data), 224, 5, seed=0) if inter else None)
+    crops, clips, part = Crops(list(data), 192, seed=0), Clips(list(data), 224, 5, seed=0) if inter else None, None
+    if intra:
+        own, of_keys = load_network(intra)
+        own.load_state_dict(rounded(own.state_dict()))
+        part = IntraPart(own, count_symbols(own, crops, batches), of_keys)
+        counts = count_symbols(network, None, batches, clips=clips, intra=own)
+    else:
+        counts = count_symbols(network, crops, batches, clips=clips)
     names = (q.value for q in Quality)
-    write_model(network, counts, out, quality_qp=dict(zip(names, quality_qp)), training=progress, inter=inter)
-    worst = check_export(network, out, crops.batch(1))
+    write_model(network, counts, out, quality_qp=dict(zip(names, quality_qp)), training=progress, inter=inter, intra=part)
+    worst = check_export(part.network if part else network, out, crops.batch(1))
     click.echo(f"{out}: sigma indices equal, pictures within {worst['picture']:.4f} levels, latents within {worst['y']:.4f}")
 
 

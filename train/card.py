@@ -28,9 +28,14 @@ def card(folder: Path, manifests: list[Path], rd: Path | None, logs: Sequence[Pa
              f"{manifest['skip_below']} are not coded; the encoder's rounding weighs a squared unit as {manifest['distortion']:g} bits.", "",
              "## Training", "", f"{manifest['training']['seconds'] / 3600:.2f} hours on two CPU cores in all, {manifest['training']['steps']} steps. "
              "Phases as in docs/TRAINING.md:", "", "| phase | minutes | steps | crops | crop size | step size |", "|---|---|---|---|---|---|"]
-    lines += [f"| {h['phase']} | {h['minutes']:.0f} | {h['steps']} | {h['crops']} | {h['crop']} | {h['rate']:g} |" for h in manifest["training"]["history"]]
+    lines += _history(manifest["training"])
     if manifest["training"].get("origin"):
         lines += ["", manifest["training"]["origin"]]
+    if apart := manifest.get("training_intra"):
+        own = ModelConfig(**manifest["config_intra"])
+        lines += ["", f"Keyframes have a network of their own, {own.name}, {sum(p.numel() for p in Network(own).parameters()) / 1e6:.2f} M parameters with those "
+                  f"of references, which it does not use: {apart['seconds'] / 3600:.2f} hours in all, {apart['steps']} steps. What it has in common with the history "
+                  "above was done once.", "", "| phase | minutes | steps | crops | crop size | step size |", "|---|---|---|---|---|---|"] + _history(apart)
     if logs:
         lines += ["", "Learning curve: mean J per tenth of a run (bits per pixel + distortion, weighted by QP as in docs/TRAINING.md; it counts bits",
                   "with noise in U0 to U3 and coded symbols in U4 and U5, so phases do not compare).", "", "| phase | J |", "|---|---|"]
@@ -39,6 +44,10 @@ def card(folder: Path, manifests: list[Path], rd: Path | None, logs: Sequence[Pa
     if rd:
         lines += ["", "## Figures", ""] + _figures(json.loads(rd.read_text()))
     return "\n".join(lines) + "\n"
+
+
+def _history(training: dict) -> list[str]:
+    return [f"| {h['phase']} | {h['minutes']:.0f} | {h['steps']} | {h['crops']} | {h['crop']} | {h['rate']:g} |" for h in training["history"]]
 
 
 def _curve(log: Path) -> list[str]:

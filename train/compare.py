@@ -52,13 +52,13 @@ def middle(path: Path, frames: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def curve(network: Network, clip: torch.Tensor) -> Curve:
+def curve(network: Network, intra: Network, clip: torch.Tensor) -> Curve:
     """One I and then P frames at the encoder's QP offsets, with its rounding and copy blocks; all of QPS beside each other."""
     frames = clip.shape[1]
     structure = [Coding(0, KEY_OFFSET)] + [Coding(t, OFFSETS[t % len(OFFSETS)], t - 1) for t in range(1, frames)]
     bits, psnr = torch.zeros(len(QPS)), torch.zeros(len(QPS), 3)
     coded = code_sequence(network, clip.repeat(len(QPS), 1, 1, 1, 1), structure, torch.tensor(QPS), torch.Generator().manual_seed(0), chances=ENCODER,
-                          rate="coded", rd=True, skip_below=SKIP_BELOW, half_sigma=False)
+                          rate="coded", rd=True, skip_below=SKIP_BELOW, half_sigma=False, intra=None if intra is network else intra)
     for _, picture, _, out in coded:
         bits += (out.y_bits + out.z_bits) / SIZE ** 2 / frames
         error = (out.picture.round().clamp(0, 255) - picture) ** 2
@@ -67,12 +67,12 @@ def curve(network: Network, clip: torch.Tensor) -> Curve:
     return Curve(bits.tolist(), [tuple(p) for p in (psnr / frames).tolist()])
 
 
-def compare(networks: Sequence[Network], clips: Path, frames: int) -> tuple[list[float], list[Curve]]:
-    """Of each network: mean BD-rate against the first over the clips of a folder, in per cent, and its curve, a mean over clips."""
+def compare(networks: Sequence[tuple[Network, Network]], clips: Path, frames: int) -> tuple[list[float], list[Curve]]:
+    """Of each pair of networks, of P frames and of keyframes: mean BD-rate against the first over the clips of a folder, in per cent, and its curve, a mean over clips."""
     curves = []
     for path in media_files(clips):
         clip = middle(path, frames)
-        curves.append([curve(network.eval(), clip) for network in networks])
+        curves.append([curve(network.eval(), intra.eval(), clip) for network, intra in networks])
     rates = [float(np.mean([bd_rate(of_clip[0].points, of_clip[n].points) for of_clip in curves])) for n in range(len(networks))]
     means = [Curve(np.mean([c[n].bits for c in curves], axis=0).tolist(), [tuple(p) for p in np.mean([c[n].psnr for c in curves], axis=0).tolist()])
              for n in range(len(networks))]

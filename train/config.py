@@ -40,4 +40,6 @@ MAIN = ModelConfig("main", width=288, context=3, analysis=3, synthesis=6, mean=1
 TINY = ModelConfig("tiny", width=16, context=1, analysis=1, synthesis=1, mean=16, sigma=8)  # for tests
 RESIDUAL = replace(LITE, name="residual", conditional=False)     # to measure what conditional coding gains
 TINY_RESIDUAL = replace(TINY, name="tiny_residual", conditional=False)
-MODELS = {m.name: m for m in (LITE, MAIN, TINY, RESIDUAL, TINY_RESIDUAL)}
+LITE_INTRA = replace(LITE, name="lite_intra", analysis=3, synthesis=5)     # codes keyframes alone: one frame in many, so it may cost more
+TINY_INTRA = replace(TINY, name="tiny_intra", synthesis=2)
+MODELS = {m.name: m for m in (LITE, MAIN, TINY, RESIDUAL, TINY_RESIDUAL, LITE_INTRA, TINY_INTRA)}

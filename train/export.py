@@ -16,8 +16,9 @@ import torch
 
 from zvc69.core.scale import SigmaNetwork
 from zvc69.model import Model, create_backend
+from zvc69.model.tables import FILE, INTRA_FILE
 
-from .checkpoint import WEIGHTS
+from .checkpoint import INTRA_WEIGHTS, WEIGHTS, save_weights
 from .clips import Clips
 from .config import CHANNELS, HYPER, KNOTS, MAX_QP, ROUNDING, SKIP_BELOW
 from .data import Crops
@@ -37,25 +38,28 @@ class Counts:
 
 
 @torch.no_grad()
-def count_symbols(network: Network, crops: Crops, batches: int, batch: int = 16, clips: Clips | None = None) -> Counts:
-    """Codes crops over all QPs with the encoder's rounding and counts what it codes; of `clips`, as many frames with references."""
+def count_symbols(network: Network, crops: Crops | None, batches: int, batch: int = 16, clips: Clips | None = None, intra: Network | None = None) -> Counts:
+    """Codes crops over all QPs with the encoder's rounding and counts what it codes; of `clips`, as many frames with references.
+
+    Without crops, z is counted in those. intra: codes the keyframes of clips.
+    """
     counts = Counts(np.zeros((64, 65536), np.int64), np.zeros((KNOTS, HYPER, 256), np.int64))
     how = dict(rate="coded", rd=True, skip_below=SKIP_BELOW)
-    for i in range(batches):
-        knot = i % KNOTS
-        out = network(crops.batch(batch), _near(knot, batch), **how)
+    for i in range(batches if crops is not None else 0):
+        out = network(crops.batch(batch), _near(i % KNOTS, batch), **how)
         _count_y(counts, out)
-        z = out.z.numpy().astype(np.int64).clip(-128, 127)
-        np.add.at(counts.z, (knot, np.arange(HYPER)[None, :, None, None], z + 128), 1)
+        _count_z(counts, out, i % KNOTS)
     if clips is not None:
         from .structure import low_delay, random_access
         from .temporal import code_sequence
         rng, generator, n = np.random.default_rng(0), torch.Generator().manual_seed(0), batch // 4
         for i in range(-(-batches * batch // (n * (clips.frames - 1)))):
-            structure = (low_delay, random_access)[i % 2](clips.frames, rng)
-            for coding, _, _, out in code_sequence(network, clips.batch(n), structure, _near(i // 2 % KNOTS, n), generator, **how):
+            structure, knot = (low_delay, random_access)[i % 2](clips.frames, rng), i // 2 % KNOTS
+            for coding, _, _, out in code_sequence(network, clips.batch(n), structure, _near(knot, n), generator, intra=intra, **how):
                 if coding.a is not None:
                     _count_y(counts, out)
+                    if crops is None:
+                        _count_z(counts, out, knot)
     return counts
 
 
@@ -69,45 +73,69 @@ def _count_y(counts: Counts, out: Output) -> None:
     np.add.at(counts.y, (index[coded], r[coded] + 32768), 1)
 
 
+def _count_z(counts: Counts, out: Output, knot: int) -> None:
+    z = out.z.numpy().astype(np.int64).clip(-128, 127)
+    np.add.at(counts.z, (knot, np.arange(HYPER)[None, :, None, None], z + 128), 1)
+
+
 def integer_arrays(network: Network, counts: Counts) -> dict[str, np.ndarray]:
-    """Everything of `integers.npz`."""
+    """Everything of `integers.npz`, or of `integers_intra.npz`."""
     arrays = {k: v.numpy() for k, v in network.sigma.integers().items()}
     for prefix, tables in (("y", refine_sigma_tables(counts.y)), ("z", factorised_tables(counts.z, network.z_sigma.detach().numpy()))):
         arrays |= {f"{prefix}.{k}": v for k, v in tables.items()}
     return arrays
 
 
-def write_model(network: Network, counts: Counts, folder: Path, *, quality_qp: dict[str, int], training: dict, inter: bool = False) -> None:
-    """Write the released folder, with graphs of P and B frames if `inter`. The manifest comes last: without it there is no model."""
+@dataclass
+class IntraPart:
+    """A network that codes a model's keyframes, what it codes on average, and how it was trained."""
+
+    network: Network
+    counts: Counts
+    training: dict
+
+
+def write_model(network: Network, counts: Counts, folder: Path, *, quality_qp: dict[str, int], training: dict, inter: bool = False,
+                intra: IntraPart | None = None) -> None:
+    """Write the released folder, with graphs of P and B frames if `inter`; I frames are coded by `intra`, if given. The manifest comes last: without
+    it there is no model."""
     if inter and not network.config.conditional:
         raise ValueError("the codec has no graphs of frames whose difference alone is coded")
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {}
     for graph, slots in product((analysis_graph, refine_graph, decode_graph, synthesis_graph), (False, True) if inter else (False,)):
-        model = graph(network, slots)
+        model = graph(intra.network if intra and not slots else network, slots)
         files[f"{model.graph.name}.onnx"] = model.SerializeToString()
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **integer_arrays(network, counts))
-    files["integers.npz"] = buffer.getvalue()
+    files[FILE] = _compressed(integer_arrays(network, counts))
+    if intra:
+        files[INTRA_FILE] = _compressed(integer_arrays(intra.network, intra.counts))
+        save_weights(folder / INTRA_WEIGHTS, intra.network.config, intra.network.state_dict(), intra.training)
     for name, data in files.items():
         (folder / name).write_bytes(data)
     np.savez_compressed(folder / WEIGHTS, **{k: v.half().numpy() for k, v in network.state_dict().items()})
-    manifest = dict(version=1, name=network.config.name, config=network.config.to_dict(), latent_channels=CHANNELS, hyper_channels=HYPER,
+    apart = dict(config_intra=intra.network.config.to_dict(), training_intra=intra.training) if intra else {}
+    manifest = dict(version=2 if intra else 1, name=network.config.name, config=network.config.to_dict(), latent_channels=CHANNELS, hyper_channels=HYPER,
                     skip_below=SKIP_BELOW, distortion=ROUNDING, quality_qp=quality_qp,
-                    files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()}, training=training)
+                    files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()}, training=training, **apart)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def _compressed(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
 
 
 @torch.no_grad()
 def check_export(network: Network, folder: Path, picture: torch.Tensor, qps=(0, 12, 25, 38, 50, 63)) -> dict[str, float]:
-    """Proof on one picture (1, 96, h, w): sigma indices of PyTorch and of the compiled integer network are equal, pictures of
+    """Proof on one picture (1, 96, h, w), as a keyframe, which `network` codes: sigma indices of PyTorch and of the compiled integer network are equal, pictures of
     PyTorch and ONNX Runtime within PICTURE_TOLERANCE. Returns the largest differences; raises AssertionError."""
     model = Model(folder)
     backend = create_backend("cpu", model)
     worst = dict(picture=0.0, y=0.0)
     for qp in qps:
         out: Output = network(picture, torch.tensor([qp]), rate="coded", rd=True, skip_below=SKIP_BELOW, half=False)
-        _check_indices(model.integers.sigma, out, qp)
+        _check_indices(model.intra_integers.sigma, out, qp)
         decoded = backend.decode(out.z[0].numpy(), out.r[0].numpy(), qp)
         worst["picture"] = max(worst["picture"], float(np.abs(decoded - out.picture[0].numpy()).max()))
         analysis = backend.analyse(picture[0].numpy(), qp)

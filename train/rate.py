@@ -45,12 +45,19 @@ def threshold_table(distortion: float = ROUNDING, magnitudes: int = 15) -> torch
 _thresholds: dict[str, torch.Tensor] = {}
 
 
+def thresholds_on(device: torch.device) -> torch.Tensor:
+    """`threshold_table()`, computed once."""
+    if str(device) not in _thresholds:
+        _thresholds[str(device)] = threshold_table().to(device)
+    return _thresholds[str(device)]
+
+
 class RdRound(torch.autograd.Function):
-    """Magnitude by the thresholds of the symbol's sigma index; the gradient passes where something is coded."""
+    """The plain form of `rd_round`: magnitude by the thresholds of the symbol's sigma index."""
 
     @staticmethod
     def forward(ctx, v, index, skip_below):
-        t = _thresholds.setdefault(str(v.device), threshold_table().to(v.device))
+        t = thresholds_on(v.device)
         i, a = index.long(), v.abs()
         # |v| cannot pass a threshold far above its own rounding: two candidates below, one above
         low = (torch.floor(a + 0.5) - 1).clamp(0, 14)
@@ -68,6 +75,9 @@ class RdRound(torch.autograd.Function):
 
 
 def rd_round(v: torch.Tensor, index: torch.Tensor, skip_below: int) -> torch.Tensor:
+    """Symbols of v, (N, C, h, w), as the encoder rounds them for sigma indices of that shape; the gradient passes as it is."""
+    if v.numel() % kernels.LANES == 0 and kernels.usable(v):
+        return kernels.RdRound.apply(v, index.detach(), thresholds_on(v.device), skip_below)
     return RdRound.apply(v, index.detach(), skip_below)
 
 

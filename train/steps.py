@@ -43,6 +43,7 @@ PHASES = {p.name: p for p in (
     Phase("U3R", crop=192, batch=4, frames=4, rollout=9, rate=3e-4, between=0.25, intra_every=3, through_time=True,
           rd=True, skip_below=SKIP_BELOW, intra_bits="mixed"),
     Phase("U3L", crop=224, batch=2, frames=13, rate=1.5e-4, between=0.35, intra_every=8, through_time=True, checkpointed=True),
+    Phase("UI", bits="mixed", rd=True, skip_below=SKIP_BELOW),
     Phase("U4", rate=1.2e-4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
     # no gradients through time here: with "mixed" bits their norm rose a hundredfold within half an hour, and BD-rate got worse
     Phase("U5", crop=224, batch=4, frames=5, rate=1.2e-4, between=0.35, intra_every=4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
@@ -54,14 +55,16 @@ INTRA_SIZE = 192
 class Steps:
     """The data of a phase, and its gradients step by step."""
 
-    def __init__(self, phase: Phase, folders: list[Path], seed: int):
+    def __init__(self, phase: Phase, folders: list[Path], seed: int, intra: Network | None = None):
+        """intra: codes the keyframes, which are then not learned."""
+        self._intra_network = intra
         self._phase, self._rng, self._generator = phase, np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         self._how = dict(rate=phase.bits, rd=phase.rd, skip_below=phase.skip_below, half=phase.half, half_sigma=not phase.exact)
         self._crops = self._clips = None
         if phase.frames > 1:
             from .clips import Clips
             self._clips = Clips(folders, phase.crop, phase.frames + phase.rollout, seed)
-        if phase.frames == 1 or phase.intra_every:
+        if phase.frames == 1 or phase.intra_every and intra is None:
             self._crops = Crops(folders, phase.crop if phase.frames == 1 else min(phase.crop, INTRA_SIZE), seed)
 
     def gradients(self, network: Network, step: int) -> tuple[torch.Tensor, int]:
@@ -69,7 +72,7 @@ class Steps:
         phase, every = self._phase, self._phase.intra_every
         if self._clips is None:
             return self._intra(network, phase.batch)
-        if every and step % every == every - 1:
+        if every and self._intra_network is None and step % every == every - 1:
             return self._intra(network, min(4 * phase.batch, INTRA_CROPS))
         from .structure import low_delay, random_access
         from .temporal import sequence_step  # needs the motion search, which stills do without
@@ -77,7 +80,8 @@ class Steps:
         rollout = 0 if between else int(self._rng.integers(phase.rollout + 1))
         structure = random_access(phase.frames, self._rng) if between else low_delay(phase.frames + rollout, self._rng)
         stats = sequence_step(network, self._clips.batch(phase.batch), structure, self._qp(phase.batch), self._generator,
-                              through_time=phase.through_time, checkpointed=phase.checkpointed, rollout=rollout, **self._how)
+                              through_time=phase.through_time, checkpointed=phase.checkpointed, rollout=rollout,
+                              intra=self._intra_network, **self._how)
         return stats, phase.batch * phase.frames
 
     def _intra(self, network: Network, n: int) -> tuple[torch.Tensor, int]:

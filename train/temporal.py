@@ -66,40 +66,45 @@ def fields(current: torch.Tensor, reference: torch.Tensor, qp: torch.Tensor) -> 
 
 
 def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
-                  through_time: bool = False, checkpointed: bool = False, rollout: int = 0, chances: Chances = Chances(),
+                  through_time: bool = False, checkpointed: bool = False, rollout: int = 0, chances: Chances = Chances(), intra: Network | None = None,
                   **how) -> Iterator[tuple[Coding, torch.Tensor, torch.Tensor, Output]]:
     """Codes the frames of `pictures` (N, T, 96, h, w) in the order of `structure`; gives each one's plan, picture, QP and output.
 
     through_time: gradients reach the frames that a frame refers to. checkpointed: activations are computed again for gradients
     instead of kept. rollout: so many frames are coded first without gradients, and not given: what is learned after them is to
-    live with errors that have gathered. `how` goes to `Network.forward`.
+    live with errors that have gathered. intra: codes I frames, without gradients. `how` goes to `Network.forward`.
     """
     n = pictures.shape[0]
     thresholds = torch.empty(n).uniform_(*chances.copy_bits, generator=generator) * (torch.rand(n, generator=generator) < chances.copy)
     done: dict[int, torch.Tensor] = {}
     states: dict[int, torch.Tensor] = {}
     for number, coding in enumerate(structure):
-        learned = number >= rollout
+        coder = network if intra is None or coding.a is not None else intra
+        learned = number >= rollout and coder is network
         picture = pictures[:, coding.t].contiguous(memory_format=torch.channels_last)
         qp = frame_qp(base_qp, coding.offset)
         frame = (picture, qp) if coding.a is None else _predicted(network, picture, qp, coding, done, states, thresholds, generator, chances)
         with torch.set_grad_enabled(learned and torch.is_grad_enabled()):
             run = checkpoint_training.forward if checkpointed and learned else Network.__call__
-            out = run(network, *frame, **(how if learned else ROLLOUT))
-        if learned:
+            out = run(coder, *frame, **(how if learned else ROLLOUT))
+        if number >= rollout:
             yield coding, picture, qp, out
         shown = RoundSTE.apply(out.picture).clamp(0, 255)
         done[coding.t], states[coding.t] = shown if through_time else shown.detach(), out.state.detach()
 
 
 def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
-                  through_time: bool = False, checkpointed: bool = False, rollout: int = 0, **how) -> torch.Tensor:
+                  through_time: bool = False, checkpointed: bool = False, rollout: int = 0, intra: Network | None = None, **how) -> torch.Tensor:
     """Adds the gradients of all frames, as `code_sequence` codes them; without `through_time`, each is on its own.
 
-    Returns mean J, bits per pixel and luma MSE over the frames.
+    Returns mean J, bits per pixel and luma MSE over the frames that `network` codes.
     """
-    stats, total, learned = torch.zeros(3), torch.zeros(()), len(structure) - rollout
-    for coding, picture, qp, out in code_sequence(network, pictures, structure, base_qp, generator, through_time, checkpointed, rollout, **how):
+    stats, total = torch.zeros(3), torch.zeros(())
+    learned = sum(intra is None or coding.a is not None for coding in structure[rollout:])
+    for coding, picture, qp, out in code_sequence(network, pictures, structure, base_qp, generator, through_time, checkpointed, rollout, intra=intra,
+                                                  **how):
+        if intra is not None and coding.a is None:
+            continue
         j, bpp, mse, _ = lagrangian(out, picture, qp)
         loss = j.mean() * ((I_WEIGHT if coding.a is None else 1.0) / learned)
         if through_time:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from .checkpoint import load_network, save_network
+from .checkpoint import fitted, load_network, save_network
 from .config import MODELS
 from .network import Network
 from .steps import Phase, Steps
@@ -41,10 +41,11 @@ class Trainer:
     # ---- weights in and out -------------------------------------------------------------------------------------
 
     def resume(self, path: Path) -> None:
-        """Weights and history of a checkpoint (.pt) or of a released model folder."""
+        """Weights and history of a checkpoint (.pt) or of a released model folder; of a model that is less deep too."""
         network, progress = load_network(path)
-        self.network.load_state_dict(network.state_dict())
-        self.average = {k: v.clone() for k, v in network.state_dict().items()}
+        state = fitted(network.state_dict(), self.network)
+        self.network.load_state_dict(state)
+        self.average = {k: v.clone() for k, v in state.items()}
         self.progress = Progress(**progress)
 
     def save(self) -> None:
@@ -52,9 +53,9 @@ class Trainer:
 
     # ---- the loop -----------------------------------------------------------------------------------------------
 
-    def run(self, phase: Phase, folders: list[Path], minutes: float, *, max_steps: int | None = None) -> None:
-        """Train `phase` for `minutes` (or `max_steps`), cosine schedule over that time, saving as it goes."""
-        steps = Steps(phase, folders, self.seed + self.progress.steps)
+    def run(self, phase: Phase, folders: list[Path], minutes: float, *, max_steps: int | None = None, intra: Network | None = None) -> None:
+        """Train `phase` for `minutes` (or `max_steps`), cosine schedule over that time, saving as it goes. intra: codes keyframes."""
+        steps = Steps(phase, folders, self.seed + self.progress.steps, intra)
         optimiser = torch.optim.Adam(self.network.parameters(), lr=phase.rate, betas=(0.9, 0.99), fused=True)
         self.network.train()
         start = saved = logged = time.monotonic()

@@ -7,9 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import zvc69  # noqa: E402
-from train.config import TINY  # noqa: E402
+from train.config import TINY, TINY_INTRA  # noqa: E402
 from train.data import Crops  # noqa: E402
-from train.export import count_symbols, write_model  # noqa: E402
+from train.export import IntraPart, count_symbols, write_model  # noqa: E402
 from train.network import Network  # noqa: E402
 from zvc69.core import cpu  # noqa: E402
 from zvc69.errors import CorruptStreamError  # noqa: E402
@@ -19,22 +19,31 @@ QUALITY = {"low": 50, "medium": 41, "high": 33, "very-high": 23}
 WIDTH, HEIGHT, FRAMES = 160, 96, 13
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def started(config):
     """The network's start, an 8x8 DCT codec with motion compensation, with a few weights moved so that every part counts."""
+    network = Network(config).eval()
+    with torch.no_grad():
+        for name, p in network.named_parameters():
+            if name.endswith("_out.weight") and p.abs().sum() == 0:
+                p.normal_(0, 0.002)
+    return network
+
+
+@pytest.fixture(scope="module", params=["one network", "keyframes apart"])
+def model(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     rng = np.random.default_rng(0)
     from PIL import Image
     (folder / "stills").mkdir()
     Image.fromarray(rng.integers(0, 255, (12, 16, 3), np.uint8)).resize((256, 192)).save(folder / "stills" / "a.png")
     torch.manual_seed(0)
-    network = Network(TINY).eval()
-    with torch.no_grad():
-        for name, p in network.named_parameters():
-            if name.endswith("_out.weight") and p.abs().sum() == 0:
-                p.normal_(0, 0.002)
-    counts = count_symbols(network, Crops([folder / "stills"], 64, seed=0), batches=8, batch=4)
-    write_model(network, counts, folder / "tiny", quality_qp=QUALITY, training=dict(steps=0, seconds=0, history=[]), inter=True)
+    network, crops, training, intra = started(TINY), Crops([folder / "stills"], 64, seed=0), dict(steps=0, seconds=0, history=[]), None
+    if request.param == "keyframes apart":
+        own = started(TINY_INTRA)
+        own.sigma.steps[0].out.bias.data += 3.0      # integers that differ, so that the wrong ones break
+        intra = IntraPart(own, count_symbols(own, crops, batches=8, batch=4), training)
+    counts = count_symbols(network, crops, batches=8, batch=4)
+    write_model(network, counts, folder / "tiny", quality_qp=QUALITY, training=training, inter=True, intra=intra)
     return str(folder / "tiny")
 
 

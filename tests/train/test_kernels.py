@@ -3,12 +3,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from train import kernels  # noqa: E402
+from train import kernels, rate  # noqa: E402
 from train.config import LITE, SIGMA_MIN, SIGMA_RATIO  # noqa: E402
 from train.integer import IntegerLayer  # noqa: E402
 from train.layers import Block, Depthwise  # noqa: E402
 from train.network import Network  # noqa: E402
-from train.rate import gaussian_bits, lagrangian  # noqa: E402
+from train.rate import gaussian_bits, lagrangian, rd_round  # noqa: E402
 from train.sigma import magnitude_code  # noqa: E402
 from train.warp import warp_packed, warp_planes  # noqa: E402
 
@@ -75,6 +75,18 @@ def test_bits_and_their_gradients(monkeypatch):
     reference = gradients(gaussian_bits, [r, index], (), half=False)
     assert torch.allclose(fused[0], reference[0], rtol=1e-4, atol=1e-4)
     assert all(close(a, b, 1e-3) for a, b in zip(fused[1], reference[1]))
+
+
+@pytest.mark.parametrize("skip_below", [0, 6])
+def test_symbols_are_exact(monkeypatch, skip_below):
+    index = torch.arange(64).float().reshape(1, 16, 2, 2).repeat(500, 1, 1, 1)
+    v = torch.randn(index.shape) * torch.tensor([0.3, 2.0, 9.0, 300.0]).repeat(125)[:, None, None, None]
+    v[:64, 0, 0] = rate.threshold_table()[:, :2]        # ties
+    fused = gradients(lambda v: rd_round(v, index, skip_below), [v], (), half=False)
+    plain(monkeypatch)
+    reference = gradients(lambda v: rd_round(v, index, skip_below), [v], (), half=False)
+    assert torch.equal(fused[0], reference[0]) and torch.equal(fused[1][0], reference[1][0])
+    assert fused[0].abs().max() > 100
 
 
 def test_magnitude_codes_are_exact(monkeypatch):

@@ -9,8 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from train.checkpoint import load_network, pack_weights, rounded  # noqa: E402
-from train.config import LITE, MAIN, ROUNDING, TINY, ModelConfig  # noqa: E402
+from train.checkpoint import load_network, pack_weights, rounded, save_network  # noqa: E402
+from train.config import LITE, MAIN, ROUNDING, TINY, TINY_INTRA, ModelConfig  # noqa: E402
 from train.data import Crops  # noqa: E402
 from train.export import check_export, count_symbols, write_model  # noqa: E402
 from train.layers import pack, step_size, unpack  # noqa: E402
@@ -118,6 +118,27 @@ def test_every_phase_lowers_the_loss_and_resumes(phase, stills, clips, tmp_path)
     again.resume(tmp_path / "checkpoint.pt")
     again.run(p, data, minutes=60, max_steps=2)
     assert again.progress.steps == 42 and len(again.progress.history) == 2
+
+
+def test_keyframes_of_a_network_of_their_own_do_not_learn(clips, tmp_path):
+    own, trainer = randomised(TINY_INTRA), Trainer("tiny", tmp_path)
+    before = {k: v.clone() for k, v in own.state_dict().items()}
+    blank = trainer.network.blank.detach().clone()
+    phase = replace(PHASES["U3R"], crop=64, batch=2, rate=2e-3, frames=4, rollout=1, intra_every=2)
+    trainer.run(phase, [clips], minutes=60, max_steps=4, intra=own)
+    assert all(torch.equal(v, before[k]) for k, v in own.state_dict().items())
+    assert torch.equal(trainer.network.blank, blank)            # what I frames alone have
+    assert trainer.progress.history[0]["crops"] == 4 * 2 * 4
+
+
+def test_deeper_network_begins_as_the_one_it_is_made_of(tmp_path):
+    shallow, picture, qp = randomised(TINY), smooth_picture(2, 64), torch.tensor([9, 40])
+    save_network(tmp_path / "a.pt", TINY, shallow.state_dict(), {})
+    trainer = Trainer("tiny_intra", tmp_path)
+    trainer.resume(tmp_path / "a.pt")
+    with torch.no_grad():
+        expected, found = (n.eval()(picture, qp, rate="coded", half=False).picture for n in (shallow, trainer.network))
+    assert torch.equal(expected, found)
 
 
 def test_interrupted_training_continues_from_its_checkpoint(stills, tmp_path):

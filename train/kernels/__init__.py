@@ -201,6 +201,21 @@ class MagnitudeCode(torch.autograd.Function):
         return gr.view(n, h, w, -1).permute(0, 3, 1, 2)
 
 
+class RdRound(torch.autograd.Function):
+    """rate.rd_round of v (below 2^22) and index, float32, of equal shape with a multiple of 16 values, by thresholds (64, 15)."""
+
+    @staticmethod
+    def forward(ctx, v, index, thresholds, skip_below):
+        v, index = _alike(v.float(), index.float())
+        r = torch.empty_like(v)
+        call("rd_round", v, index, thresholds, float(skip_below), r, v.numel())
+        return r
+
+    @staticmethod
+    def backward(ctx, g):
+        return g, None, None, None
+
+
 class GaussianBits(torch.autograd.Function):
     """rate.gaussian_bits of r and index, float32, of equal shape with a multiple of 16 values."""
 

@@ -215,6 +215,24 @@ void magnitude_code_back(const float* r, const bf16* gy, float* gr, int64_t coun
 }
 
 // -log2 of a Gaussian's mass on [r - 1/2, r + 1/2], log sigma = low + step * index, mass at least `least`.
+// Magnitudes up to 15 by thresholds (64, 15) of the index; |v| cannot pass a threshold far above its own rounding: two candidates below, one above.
+void rd_round(const float* v, const float* index, const float* thresholds, float skip_below, float* r, int64_t count) {
+    const Floats one = all(1.0f);
+    for (int64_t i = 0; i < count; i += kLanes) {
+        const Floats x = load(v + i), a = absolute(x), at = load(index + i);
+        const Floats low = minimum(maximum(floor_of(minimum(a, all(64.0f)) + 0.5f) - one, all(0.0f)), all(14.0f));
+        const Ints first = __builtin_convertvector(at, Ints) * 15 + __builtin_convertvector(low, Ints);
+        Floats one_of_two, other;
+        for (int n = 0; n < kLanes; ++n) {
+            one_of_two[n] = thresholds[first[n]];
+            other[n] = thresholds[first[n] + (low[n] < 14.0f)];
+        }
+        Floats m = select(a >= one_of_two, low + one, low);
+        m = select(a >= other, minimum(low + 2.0f, all(15.0f)), m);
+        m = select(a >= 15.0f, round_even(a), m);
+        store(r + i, copy_sign(select(at < skip_below, all(0.0f), m), x));
+    }
+}
 void gaussian_bits(const float* r, const float* index, float low, float step, float least, float* bits, int64_t count) {
     for (int64_t i = 0; i < count; i += kLanes) {
         const Floats a = absolute(load(r + i)), scale = exponential(-(low + step * load(index + i))) * 0.70710678f;

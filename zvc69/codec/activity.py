@@ -43,18 +43,18 @@ def class_weights(classes: NDArray[np.uint8]) -> NDArray[np.float32]:
 class Rounding:
     """Thresholds of the quantiser as the encoder's options want them: `core.quantise`'s `thresholds` and, for a picture, `classes`.
 
-    share: of the model's `distortion`, that an error counts.
+    inter: of P and B frames, not of I frames. share: of the model's `distortion`, that an error counts.
     """
 
-    def __init__(self, model: Model, rounding: str, tune: Tune, share: float = 1.0) -> None:
+    def __init__(self, model: Model, rounding: str, tune: Tune, share: float = 1.0, *, inter: bool = False) -> None:
         # Plain rounding is what rate-distortion rounding becomes when bits do not count.
         distortion = math.inf if rounding == "plain" else share * model.manifest.distortion
-        self._visual = tune is Tune.VISUAL
+        self._visual, integers = tune is Tune.VISUAL, model.integers_of(inter)
         if self._visual:
             weights = class_weights(np.arange(CLASSES, dtype=np.uint8)).tolist()
-            self.thresholds = np.stack([model.integers.thresholds(distortion * weight) for weight in weights])
+            self.thresholds = np.stack([integers.thresholds(distortion * weight) for weight in weights])
         else:
-            self.thresholds = model.integers.thresholds(distortion)
+            self.thresholds = integers.thresholds(distortion)
 
     def classes(self, packed: NDArray[np.float32]) -> NDArray[np.uint8] | None:
         """Which thresholds the positions of a packed picture take; None: there is one table."""

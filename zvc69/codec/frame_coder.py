@@ -47,12 +47,13 @@ class FrameCoder:
         # References are searched side by side. Not more than two: each search holds sixteen pictures.
         self._each = map if config.threads == 1 else ThreadPoolExecutor(SEARCHES, "motion").map
         self._aside = None if config.threads == 1 else ThreadPoolExecutor(1, "zvc69-entropy")
-        self._rounding = Rounding(model, config.rounding, config.tune)
-        self._refiner, self._steps, self._key_steps = None, 0, 0
+        kinds = (False, True) if model.manifest.inter else (False,)     # I frames; P and B frames
+        self._rounding = {inter: Rounding(model, config.rounding, config.tune, inter=inter) for inter in kinds}
+        self._steps, self._key_steps = 0, 0
         if (config.refinement or config.key_refinement) and backend.gradients:
             self._steps, self._key_steps = config.refinement, max(config.refinement, config.key_refinement)
-            self._refiner = Refiner(model, backend)
-            self._refined = Rounding(model, config.rounding, config.tune, DISTORTION_SHARE)
+            self._refiner = {inter: Refiner(model, backend, inter=inter) for inter in kinds}
+            self._refined = {inter: Rounding(model, config.rounding, config.tune, DISTORTION_SHARE, inter=inter) for inter in kinds}
 
     @property
     def refines_all(self) -> bool:
@@ -87,7 +88,7 @@ class FrameCoder:
             section = motion.encode(slot_a.field, copy, slot_a.expected)
         with self._stage("scale"):
             state = None if slot_a.reference.state is None else fetch_state(slot_a.reference.state, slot_a.field)
-        return self._code(frame, packed, Conditions(qp, state, copy), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted,
+        return self._code(frame, packed, Conditions(qp, state, copy, inter=True), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted,
                           steps=0 if trial else self._steps)
 
     def _both_sides(self, frame: Frame, qp: int, pts: int, a: Reference, b: Reference) -> list[Slot]:
@@ -108,7 +109,7 @@ class FrameCoder:
               slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,
               wanted: bool, steps: int) -> Coded:
         """steps: of refinement. docs/INTERNALS.md has the order of the steps."""
-        qp, copy = conditions.qp, conditions.copy
+        qp, copy, inter = conditions.qp, conditions.copy, conditions.inter
         _, h, w = packed.shape
         order = LatentOrder(self._model, h // 4, w // 4, conditions)
         with self._stage("analysis"):
@@ -117,13 +118,13 @@ class FrameCoder:
         with self._stage("scale"):
             z = np.ascontiguousarray(analysis.z.transpose(1, 2, 0).astype(np.int16))
         with self._stage("activity"):
-            classes = self._rounding.classes(packed)
-        out, latents = None, self._round(analysis, analysis.y, z, conditions, self._rounding.thresholds, classes)
+            classes = self._rounding[inter].classes(packed)
+        out, latents = None, self._round(analysis, analysis.y, z, conditions, self._rounding[inter].thresholds, classes)
         if steps:
             target = Target.of(packed, frame.width, frame.height, qp, copy, None if classes is None else class_weights(classes))
             with self._stage("refinement"):
-                latents, out = self._refiner.refine(
-                    latents, lambda y: self._round(analysis, y, z, conditions, self._refined.thresholds, classes), analysis, qp, target, steps)
+                latents, out = self._refiner[inter].refine(
+                    latents, lambda y: self._round(analysis, y, z, conditions, self._refined[inter].thresholds, classes), analysis, qp, target, steps)
 
         def payload() -> bytes:
             with self._stage("entropy"):

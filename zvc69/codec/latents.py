@@ -26,11 +26,13 @@ class Conditions:
 
     state   sigma state of slot A's frame, fetched along the vectors; None: the blank state
     copy    (h/4, w/4) bool, True where a 32x32 is copied: nothing is coded there; None: nowhere
+    inter   of a P or B frame
     """
 
     qp: int
     state: State | None = None
     copy: NDArray[np.bool_] | None = None
+    inter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class LatentOrder:
 
     def __init__(self, model: Model, rows: int, columns: int, conditions: Conditions):
         """`rows`, `columns` of z."""
-        integers, channels = model.integers, model.manifest.hyper_channels
+        integers, channels = model.integers_of(conditions.inter), model.manifest.hyper_channels
         if conditions.state is None:
             self.z_index = np.broadcast_to(np.arange(channels, dtype=np.uint8), (rows, columns, channels))
             self.z_tables, self.z_skip = integers.z_tables(conditions.qp), 0
@@ -85,7 +87,7 @@ class LatentOrder:
 
 def begin_sigma(model: Model, conditions: Conditions, z: NDArray[np.int16], empty: Empty = np.empty) -> FrameSigma:
     """The sigma network of a frame, which is to be asked for the indices of its four steps; `empty` makes its arrays."""
-    return model.integers.sigma.frame(z, conditions.qp, conditions.state, copy=conditions.copy, empty=empty)
+    return model.integers_of(conditions.inter).sigma.frame(z, conditions.qp, conditions.state, copy=conditions.copy, empty=empty)
 
 
 def code_latents(order: LatentOrder, z: NDArray[np.int16], indices: list[NDArray[np.uint8]],

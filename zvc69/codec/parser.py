@@ -113,7 +113,7 @@ class FrameParser:
                 field_b = self._motion_b(payload, field.scaled(pts - self._reference(packet.header.slot_b).pts, distance))
             elif payload.motion_b is not None:
                 raise CorruptStreamError("motion of slot B, which is blank")
-        conditions = Conditions(qp, state, copy)
+        conditions = Conditions(qp, state, copy, packet.type != FrameType.I)
         z, sigma = read_latents(self._model, width, height, conditions, payload.lanes, payload.substreams, self._empty)
         self._buffer.follow(packet.header, _Reference(sigma.state(), pts, field, distance))
         return Parsed(symbols(z, sigma, qp), field, field_b, copy, distance)

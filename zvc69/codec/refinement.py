@@ -94,14 +94,15 @@ class _Point:
 
 
 class Refiner:
-    """Refines the latents of one encoder's frames. Not for use by several threads at once."""
+    """Refines the latents of one encoder's I frames, or of its P and B frames (`inter`). Not for use by several threads at once."""
 
-    def __init__(self, model: Model, backend: Backend) -> None:
+    def __init__(self, model: Model, backend: Backend, *, inter: bool = False) -> None:
         self._backend = backend
         self._distortion, self._skip = DISTORTION_SHARE * model.manifest.distortion, model.manifest.skip_below
         values = np.arange(-LARGEST, LARGEST + 1)
-        self._bits = model.integers.y_tables.bits(np.arange(64)[:, None], values).ravel()
-        self._curvatures: dict[tuple[bool, int], Array] = {}
+        self._tables = model.integers_of(inter).y_tables
+        self._bits = self._tables.bits(np.arange(64)[:, None], values).ravel()
+        self._curvatures: dict[int, Array] = {}
 
     def refine(self, first: Rounded, round_again: Callable[[Array], Rounded], analysis: Analysis, qp: int, target: Target,
                steps: int) -> tuple[Rounded, Array]:
@@ -109,7 +110,7 @@ class Refiner:
 
         round_again: rounds other latents y, (96, h, w), `steps` times.
         """
-        key = analysis.context is not None, qp // KNOT
+        key = qp // KNOT
         step2, curvature = step_size(qp) ** 2, self._curvature(key, first, analysis, qp, target)
         first_group, counts = _first_group(analysis.y), np.where(target.blocks > 0, target.blocks, 1)
         now, y, share = first, analysis.y, FIRST_SHARE
@@ -147,11 +148,11 @@ class Refiner:
             total += float(self._bits[place[index >= self._skip]].sum(dtype=np.float64))
         return total
 
-    def _curvature(self, key: tuple[bool, int], rounded: Rounded, analysis: Analysis, qp: int, target: Target) -> Array:
+    def _curvature(self, key: int, rounded: Rounded, analysis: Analysis, qp: int, target: Target) -> Array:
         """(96, 1, 1): half of the second derivative of the error by a latent, in squared steps; 1 for a DCT.
 
         The diagonal of the Hessian, from one random vector of signs (C. Bekas et al., "An estimator for the diagonal of a matrix", 2007), and its
-        mean over positions. It depends on QP and kind of frame (the key) more than on pictures: that of the first frame that shows enough is kept,
+        mean over positions. It depends on QP (the key) more than on pictures: that of the first frame that shows enough is kept,
         and raised where steps prove far too long.
         """
         if key in self._curvatures:

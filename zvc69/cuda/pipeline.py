@@ -16,6 +16,7 @@ from ..bitstream.payload import bands
 from ..core.motion import MotionField
 from ..core.scale import STEPS
 from ..model.store import Model
+from ..model.tables import IntegerPart
 from . import entropy
 from .device import Buffer, Device
 from .network import HYPER, LATENT, Networks, Plan, StageLayers
@@ -24,24 +25,37 @@ from .sigma import SigmaNetwork
 from .symbols import State, Symbols
 
 
+class DeviceIntegers:
+    """What decides how bits are read, on a device."""
+
+    def __init__(self, device: Device, integers: IntegerPart, distortion: float) -> None:
+        self._device, self._host = device, integers
+        self.sigma = SigmaNetwork(device, integers.sigma.arrays)
+        self.y_tables = entropy.Tables(device, integers.y_tables)
+        self.thresholds = device.upload(integers.thresholds(distortion))
+        self._z_tables: dict[int, entropy.Tables] = {}
+
+    def z_tables(self, qp: int) -> entropy.Tables:
+        """Of frames without state."""
+        tables = self._host.z_tables(qp)
+        if id(tables) not in self._z_tables:
+            self._z_tables[id(tables)] = entropy.Tables(self._device, tables)
+        return self._z_tables[id(tables)]
+
+
 class DeviceModel:
     """A model's weights and tables on a device, for any number of pictures' sizes. Raises ModelError, BackendError."""
 
     def __init__(self, device: Device, model: Model) -> None:
-        self.device, self.model = device, model
-        self.sigma = SigmaNetwork(device, model.integers.sigma.arrays)
-        self.y_tables = entropy.Tables(device, model.integers.y_tables)
-        self.thresholds = device.upload(model.integers.thresholds(model.manifest.distortion))
-        self.skip_below = model.manifest.skip_below
-        self._z_tables: dict[int, entropy.Tables] = {}
+        self.device, self.model, self.skip_below = device, model, model.manifest.skip_below
+        self._integers: dict[bool, DeviceIntegers] = {}
         self._plans: dict[bool, Plan] = {}
 
-    def z_tables(self, qp: int) -> entropy.Tables:
-        """Of frames without state."""
-        tables = self.model.integers.z_tables(qp)
-        if id(tables) not in self._z_tables:
-            self._z_tables[id(tables)] = entropy.Tables(self.device, tables)
-        return self._z_tables[id(tables)]
+    def integers(self, inter: bool) -> DeviceIntegers:
+        """Of P and B frames (`inter`) or of I frames."""
+        if inter not in self._integers:
+            self._integers[inter] = DeviceIntegers(self.device, self.model.integers_of(inter), self.model.manifest.distortion)
+        return self._integers[inter]
 
     def plan(self, slots: bool) -> Plan:
         if slots not in self._plans:
@@ -78,7 +92,7 @@ class FrameMemory:
         self.qp, self.blend = device.zeros(1, np.int32), device.zeros(1, np.float32)
         self.index, self.r = device.empty((STEPS, positions, LATENT // 4), np.uint8), device.empty((STEPS, positions, LATENT // 4), np.int16)
         self.features = device.empty((positions, HYPER), np.uint8)
-        self.scratch = device.empty(weights.sigma.scratch_bytes(shape.rows, shape.columns), np.uint8)
+        self.scratch = device.empty(max(weights.integers(inter).sigma.scratch_bytes(shape.rows, shape.columns) for inter in (False, True)), np.uint8)
         slot = self.pictures.packed()
         self.tensors = {"picture": self.pictures.packed(), "slot_a": slot, "slot_b": slot, "r": self.r, "copy": self.copy,
                         "z": device.empty((coarse, HYPER), np.int16), "z_index": device.empty((coarse, HYPER), np.uint8)}
@@ -158,12 +172,12 @@ class FrameCodec:
         memory.pictures.pack(memory.source, memory.tensors["picture"])
         self._predict(kind)
         networks.run(networks.analyse, memory.qp, memory.blend)
-        self._begin_sigma()
+        self._begin_sigma(kind)
         for k in range(STEPS):
             if k == 2:
                 networks.run(networks.refine, memory.qp, memory.blend)
             self._indices(k, kind)
-            memory.symbols.quantise(networks.tensors["y"], networks.tensors["mean_1" if k < 2 else "mean_2"], memory.index, weights.thresholds, k,
+            memory.symbols.quantise(networks.tensors["y"], networks.tensors["mean_1" if k < 2 else "mean_2"], memory.index, weights.integers(kind.inter).thresholds, k,
                                     weights.skip_below, memory.r)
         self._coder(kind).put(self._calls(kind), [memory.tensors["z"], *memory.r])
         networks.run(networks.synthesise, memory.qp, memory.blend)
@@ -178,7 +192,7 @@ class FrameCodec:
         self._device.fill_zero(memory.r)
         decoder.begin(kind.lanes)
         decoder.get(calls[0], ends[0], kind.lanes, memory.tensors["z"])
-        self._begin_sigma()
+        self._begin_sigma(kind)
         for k in range(STEPS):
             self._indices(k, kind)
             decoder.get(calls[1 + k], ends[1 + k], kind.lanes, memory.r[k])
@@ -193,15 +207,15 @@ class FrameCodec:
             memory.pictures.pack(memory.predicted, memory.tensors["slot_a"])
         if kind.state:
             memory.symbols.fetch(memory.reference_state, memory.vectors, memory.fetched)
-            self._weights.sigma.z_indices(memory.fetched, memory.qp, shape.rows // 4, shape.columns // 4, memory.tensors["z_index"])
+            self._weights.integers(True).sigma.z_indices(memory.fetched, memory.qp, shape.rows // 4, shape.columns // 4, memory.tensors["z_index"])
 
-    def _begin_sigma(self) -> None:
+    def _begin_sigma(self, kind: FrameKind) -> None:
         memory, shape = self.memory, self.shape
-        self._weights.sigma.hyper_features(memory.tensors["z"], shape.rows // 4, shape.columns // 4, memory.scratch, memory.features)
+        self._weights.integers(kind.inter).sigma.hyper_features(memory.tensors["z"], shape.rows // 4, shape.columns // 4, memory.scratch, memory.features)
 
     def _indices(self, k: int, kind: FrameKind) -> None:
         memory, shape = self.memory, self.shape
-        self._weights.sigma.indices(k, memory.features.view(np.uint32), memory.fetched if kind.state else None, memory.r, memory.qp,
+        self._weights.integers(kind.inter).sigma.indices(k, memory.features.view(np.uint32), memory.fetched if kind.state else None, memory.r, memory.qp,
                                     memory.copy if kind.inter else None, shape.rows, shape.columns, memory.scratch, memory.index)
 
     def _finish(self, kind: FrameKind, networks: Networks) -> None:
@@ -211,13 +225,13 @@ class FrameCodec:
         memory.symbols.state(memory.r, memory.index, memory.out_state)
 
     def _calls(self, kind: FrameKind) -> list[entropy.Call]:
-        memory, weights = self.memory, self._weights
+        memory, integers, skip_below = self.memory, self._weights.integers(kind.inter), self._weights.skip_below
         left_out = memory.copy if kind.inter else None
         if kind.state:
-            z = entropy.Call(memory.tensors["z_index"], weights.y_tables, weights.skip_below, left_out, HYPER)
+            z = entropy.Call(memory.tensors["z_index"], integers.y_tables, skip_below, left_out, HYPER)
         else:
-            z = entropy.Call(memory.channels, weights.z_tables(kind.qp), 0, left_out, HYPER)
-        return [z, *(entropy.Call(index, weights.y_tables, weights.skip_below) for index in memory.index)]
+            z = entropy.Call(memory.channels, integers.z_tables(kind.qp), 0, left_out, HYPER)
+        return [z, *(entropy.Call(index, integers.y_tables, skip_below) for index in memory.index)]
 
     def _network(self, kind: FrameKind) -> Networks:
         key = kind.inter, kind.state

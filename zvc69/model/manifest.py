@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import ModelError
 
 FILE = "manifest.json"
-VERSION = 1
+VERSIONS = 1, 2       # since 2 keyframes may have integers of their own
 HASH_BYTES = 4   # of the SHA-256, in the file header
 
 
@@ -55,8 +55,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise ModelError(f"no model in {folder}: {error.strerror or error}") from error
     try:
         data = json.loads(raw)
-        if data["version"] != VERSION:
-            raise ModelError(f"{path} has version {data['version']}; this release reads version {VERSION}")
+        if data["version"] not in VERSIONS:
+            raise ModelError(f"{path} has version {data['version']}; this release reads versions {VERSIONS[0]} to {VERSIONS[-1]}")
         if not 1 <= data["skip_below"] <= 63:
             raise ValueError("skip_below must be 1..63")     # index 0 is what is never coded
         return Manifest(

@@ -25,7 +25,19 @@ class Model:
 
     @cached_property
     def integers(self) -> tables.IntegerPart:
+        """Of P and B frames."""
         return tables.IntegerPart(read_file(self.folder, self.manifest, tables.FILE))
+
+    @cached_property
+    def intra_integers(self) -> tables.IntegerPart:
+        """Of I frames: their own, where the model has them."""
+        if tables.INTRA_FILE not in self.manifest.files:
+            return self.integers
+        return tables.IntegerPart(read_file(self.folder, self.manifest, tables.INTRA_FILE))
+
+    def integers_of(self, inter: bool) -> tables.IntegerPart:
+        """Of P and B frames (`inter`) or of I frames."""
+        return self.integers if inter else self.intra_integers
 
     @cached_property
     def _whole(self) -> OnnxGraph:

@@ -11,7 +11,7 @@ from ..core.quantise import SIGMA_INDICES, THRESHOLDS
 from ..core.scale import SigmaNetwork
 from ..errors import ModelError
 
-FILE = "integers.npz"
+FILE, INTRA_FILE = "integers.npz", "integers_intra.npz"
 KNOT_SPACING = 9     # z's tables stand at qp 0, 9, ..., 63
 Z_KNOTS = 8
 
@@ -41,9 +41,9 @@ class IntegerPart:
             self._z_tables = _tables(arrays, "z", Z_KNOTS)
             self.sigma = SigmaNetwork({k: v for k, v in arrays.items() if not k.startswith(("y.", "z."))})
         except (KeyError, ValueError, TypeError, OSError) as error:
-            raise ModelError(f"{FILE} is damaged: {error}") from error
+            raise ModelError(f"a model's integers are damaged: {error}") from error
         if len(self.y_tables) != SIGMA_INDICES:
-            raise ModelError(f"{FILE} has {len(self.y_tables)} sigma tables, not {SIGMA_INDICES}")
+            raise ModelError(f"a model's integers have {len(self.y_tables)} sigma tables, not {SIGMA_INDICES}")
 
     def z_tables(self, qp: int) -> Tables:
         """Factorised tables, one per hyper channel, of the knot nearest to `qp` (frames without temporal state)."""
