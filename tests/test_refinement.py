@@ -56,9 +56,23 @@ def test_decoders_show_what_the_encoder_kept(options):
 
 
 def test_refined_frames_of_all_types_differ_from_those_that_are_not():
-    plain, refined = (run(refinement=steps, b_frames=3)[0] for steps in (0, 3))
+    plain, refined = (run(refinement=steps, b_frames=3)[0] for steps in (0, 4))
     assert {packet.type for packet in refined} == {FrameType.I, FrameType.P, FrameType.B}
     assert all(bytes(a) != bytes(b) for a, b in zip(plain, refined))
+
+
+def test_frames_that_more_live_on_are_refined_more(monkeypatch):
+    found, refine = [], Refiner.refine
+    monkeypatch.setattr(Refiner, "refine", lambda self, *args: found.append(args[-1]) or refine(self, *args))
+    run(5, refinement=4, key_refinement=6, b_frames=3)
+    assert found == [6, 4, 2, 1, 1]
+
+
+def test_what_trials_chose_is_refined_as_if_there_had_been_none():
+    tried = run(9, refinement=4, b_frames="auto", lookahead=0)[0]
+    b_frames = {0: 0, 6: 3, 7: 7}[sum(packet.type == FrameType.B for packet in tried)]
+    alone = run(9, refinement=4, b_frames=b_frames, lookahead=0)[0]
+    assert [bytes(packet) for packet in tried] == [bytes(packet) for packet in alone]
 
 
 def test_keyframes_alone_may_be_refined():

@@ -89,7 +89,11 @@ class FrameCoder:
         with self._stage("scale"):
             state = None if slot_a.reference.state is None else fetch_state(slot_a.reference.state, slot_a.field)
         return self._code(frame, packed, Conditions(qp, state, copy, inter=True), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted,
-                          steps=0 if trial else self._steps)
+                          steps=0 if trial else self._steps_of(between, wanted))
+
+    def _steps_of(self, between: bool, stored: bool) -> int:
+        """Of refinement of a P or B frame: the fewer, the fewer frames live on it. Measured: more is gained in equal time than with as many for all."""
+        return self._steps // (1 if not between else 2 if stored else 4)
 
     def _both_sides(self, frame: Frame, qp: int, pts: int, a: Reference, b: Reference) -> list[Slot]:
         """Slots of a B frame: each is searched for what makes the mean with the other right, but for the first of the first."""

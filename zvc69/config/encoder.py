@@ -61,7 +61,8 @@ class EncoderConfig:
         "search", ("search", "flow", "none"), "Vectors: a search, one that tries those of a flow network too, or none at all: what moved is left to the model.")
     rounding: str = choice("rd", ("rd", "plain"), "Of symbols: by rate and distortion, or to the nearest integer.")
     refinement: int | None = whole(
-        None, 0, 16, "Steps in which latents are refined against the real picture and the real tables; each takes about as long as decoding a frame twice.", by_preset=True)
+        None, 0, 16, "Steps in which latents of P frames are refined against the real picture and the real tables, each about as long as decoding a frame twice; B frames that others "
+        "refer to have half of them, others a quarter.", by_preset=True)
     key_refinement: int | None = whole(
         None, 0, 16, "Such steps of keyframes, which are few and which all others live on; refinement if that is more. 0 with gop 1, but for a file of one picture.", by_preset=True)
     sigma_reset: int = whole(

@@ -43,7 +43,8 @@ class AverageBitrate:
     """Base QPs for `rate` bits a frame.
 
     The excess over the target falls on a straight line from keyframe to keyframe, as it does at a constant QP: a keyframe may take it from
-    the lower part of `band` to the upper, and the frames after it pay that back. What departs from the line is corrected within `reaction` frames by a
+    the lower part of `band` to the upper, and the frames after it pay that back. So do B frames with what the P frame of their run takes beyond the mean: that much is
+    foreseen above the line. What departs from the line is corrected within `reaction` frames by a
     proportional and an integral term; the model gives the QP for the bits that are then due.
     """
 
@@ -54,6 +55,7 @@ class AverageBitrate:
         self._base: float | None = None
         self._wanted = 0.0
         self._excess = self._integral = 0.0
+        self._foreseen = 0.0               # bits of this run of B frames so far, beyond those of as many mean frames
         self._begin, self._end, self._length, self._since = 0.0, 0.0, 1, 0
 
     @property
@@ -70,7 +72,7 @@ class AverageBitrate:
         if frame.type == FrameType.I and frame.period != 1:
             return self._of_keyframe(frame)
         due = max(self._due(), LEAST_SHARE * self._rate)
-        frames = [*self._recent, frame] if self._recent else [frame]
+        frames = self._with_recent(frame)
         base = _solve(lambda base: self._mean(frames, base) - due)
         if self._base is not None:
             base = min(max(base, self._base - FALL), self._base + RISE)
@@ -86,22 +88,35 @@ class AverageBitrate:
             self._base = None if scene_begins else self._base
             self._begin, self._length = self._excess, self._frames_to_key(frame)
             self._end = self._low_before_key(bits) if frame.period else self._middle
-            self._since, self._integral = 0, 0.0
+            self._since, self._integral, self._foreseen = 0, 0.0, 0.0
             return
         self._since += 1
-        error = self._excess - self._line()
+        used = qp - frame.offset
+        frames = self._with_recent(frame)
+        if frame.layer == 0:
+            self._foreseen = 0.0
+        if any(other.layer for other in frames):
+            self._foreseen += self._bits(frame, used) - self._mean(frames, used)
+        error = self._error()
         limit = self._band.span / 2
         self._integral = min(max(self._integral + error / self._reaction, -limit), limit)
-        used = qp - frame.offset
         self._base = self._wanted if abs(used - self._wanted) <= 1 else float(used)       # rounding is none of its affair
         self._recent.append(frame)
 
     def _due(self) -> float:
         """Bits that a frame is to have now."""
         falling = (self._end - self._begin) / self._length if self._since < self._length else 0.0
-        error = self._excess - self._line()
+        error = self._error()
         urgent = 1 + (error / self._band.span) ** 2 * URGENCY
         return self._rate + falling - (error * urgent + INTEGRAL * self._integral) / self._reaction
+
+    def _error(self) -> float:
+        """Bits that were spent beyond what was to be spent by now."""
+        return self._excess - self._line() - self._foreseen
+
+    def _with_recent(self, frame: PlannedFrame) -> list[PlannedFrame]:
+        """As many frames as there are in whole runs, this one the last: what is to come is like them."""
+        return [*list(self._recent)[-REMEMBERED + 1:], frame]
 
     def _line(self) -> float:
         """Excess that is wanted after the frame coded last."""
