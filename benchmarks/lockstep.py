@@ -2,10 +2,11 @@
 
     python -m benchmarks.lockstep presets CLIP... [--frames 33] [--qp 22,32,42,52] [--json benchmarks/results/presets.json]
     python -m benchmarks.lockstep tunes CLIP... [--json benchmarks/results/tunes.json]
+    python -m benchmarks.lockstep lookahead CLIP... --frames 9 [--json benchmarks/results/lookahead_9.json]
     python -m benchmarks.lockstep others CLIP... --set base= --set b7=b_frames=7,preset=slow
 
 All variants give a packet in turn before any gives the next, so that speeds are to be compared whatever else the machine does; and decode likewise. Times are the processor's,
-of all frames, trials and lookahead included; graphs are loaded before. BD-rates and speeds are those against the anchor: medium, psnr, or the first that is given.
+of all frames, trials and lookahead included; graphs are loaded before. BD-rates and speeds are those against the anchor: medium, psnr, no lookahead, or the first that is given.
 A run that was interrupted goes on behind the clips and QPs that stand in the JSON file, if the encoder is the same.
 """
 from __future__ import annotations
@@ -40,6 +41,7 @@ from zvc69.metrics import bd_rate
 SETS = {
     "presets": ([f"{preset.value}=preset={preset.value}" for preset in Preset], Preset.MEDIUM.value),
     "tunes": ([f"{tune.value}=tune={tune.value}" for tune in Tune], Tune.PSNR.value),
+    "lookahead": ([f"{length}=lookahead={length}" for length in (0, 5, 60)], "0"),
     "others": ([], None),
 }
 

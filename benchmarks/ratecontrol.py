@@ -1,10 +1,10 @@
 """Rate control: how closely bitrates are held, what a decoder's buffer sees, and two passes beside one.
 
-    python -m benchmarks.ratecontrol CLIPS [--size 352x288] [--larger 640x360] [--full NAME] [--seconds 20.2] [--preset fast] [--output benchmarks/results/ratecontrol.json]
+    python -m benchmarks.ratecontrol CLIPS [--size 352x288] [--larger 640x360] [--full NAME] [--seconds 14.2] [--every 1] [--preset fast] [--output benchmarks/results/ratecontrol.json]
 
-CLIPS is a folder of videos. Each is scaled to one size, every third frame kept (10 frames a second), and looped; "all" has two seconds of each, one after another,
+CLIPS is a folder of videos. Each is scaled to one size, one of `every` frames kept, and looped; "all" has two seconds of each, one after another,
 which is also coded at a larger size; and NAME is coded at its own size. Bitrates are 0.1 bits per pixel. "worst" is the largest share by which any 10 seconds after the first 2 are off the bitrate, "windows" those of the 10 seconds that begin
-with each second from the third on, "whole" that of the whole. CBR has a buffer of one second. Two passes and one are compared on "all": PSNR of the mean error, and mean PSNR of frames (6:1:1).
+with each second from the third on, "whole" that of the whole. CBR has a buffer of one second. Of two passes, in which the whole counts, windows are not held. Two passes and one are compared on "all": PSNR of the mean error, and mean PSNR of frames (6:1:1).
 The record is saved after every run, and one that stands in it is not made again.
 """
 from __future__ import annotations
@@ -32,8 +32,8 @@ BITS_PER_PIXEL = 0.1
 WINDOW, SETTLING = 10, 2
 SCENE = 2.0
 """Seconds of each clip in "all"."""
-EVERY = 3
-"""Of so many frames one is kept: more seconds for the time it takes."""
+RATE = 30
+"""Frames a second of "all", if none are left out."""
 
 
 def sides(size: str) -> tuple[int, int]:
@@ -46,12 +46,12 @@ def joined(clips: Iterable[tuple[list[Frame], Fraction]]) -> list[Frame]:
     return [frame for frames, rate in clips for frame in islice(cycle(frames), round(SCENE * rate))]
 
 
-def load(path: Path, size: tuple[int, int] | None) -> tuple[list[Frame], Fraction]:
-    """Every third frame, scaled (None: as it is), and the rate of those."""
+def load(path: Path, size: tuple[int, int] | None, every: int) -> tuple[list[Frame], Fraction]:
+    """One of `every` frames, scaled (None: as it is), and the rate of those."""
     with av.open(str(path)) as container:
         rate = container.streams.video[0].average_rate
-        pictures = [picture.reformat(*(size or (picture.width, picture.height)), format="yuv420p", interpolation="BICUBIC") for n, picture in enumerate(container.decode(video=0)) if n % EVERY == 0]
-    return [Frame(*planes(picture)) for picture in pictures], Fraction(rate).limit_denominator(1001) / EVERY
+        pictures = [picture.reformat(*(size or (picture.width, picture.height)), format="yuv420p", interpolation="BICUBIC") for n, picture in enumerate(container.decode(video=0)) if n % every == 0]
+    return [Frame(*planes(picture)) for picture in pictures], Fraction(rate).limit_denominator(1001) / every
 
 
 def planes(picture: av.VideoFrame) -> Iterator[np.ndarray]:
@@ -93,13 +93,31 @@ def vbv(packets: list[Packet], rate: float, size: float) -> dict:
 
 def held(frames: list[Frame], rate: Fraction, mode: str, preset: str) -> dict:
     """One clip at one bitrate."""
-    kbps = BITS_PER_PIXEL * frames[0].width * frames[0].height * float(rate) / 1000
+    kbps = bitrate_of(frames, rate)
     options = dict(bitrate=kbps, preset=preset) | (dict(vbv_bufsize=kbps) if mode == "cbr" else {})
     encoder, packets = coded(frames, rate, options)
     result = accuracy(packets, kbps, rate) | dict(reencodes=encoder.reencodes)
     if mode == "cbr":
         result["vbv"] = vbv(packets, 1000 * kbps / float(rate), 1000 * kbps)
     return result
+
+
+def held_in_two(frames: list[Frame], rate: Fraction, preset: str) -> dict:
+    """One clip at one bitrate in two passes."""
+    kbps, encoder, packets = in_two(frames, rate, preset)
+    return accuracy(packets, kbps, rate) | dict(reencodes=encoder.reencodes)
+
+
+def in_two(frames: list[Frame], rate: Fraction, preset: str) -> tuple[float, Encoder, list[Packet]]:
+    kbps = bitrate_of(frames, rate)
+    options = dict(bitrate=kbps, preset=preset)
+    config = Encoder(frames[0].width, frames[0].height, rate, **options).config
+    first, _ = coded(frames, rate, first_pass(config).to_dict())
+    return kbps, *coded(frames, rate, options, first.statistics())
+
+
+def bitrate_of(frames: list[Frame], rate: Fraction) -> float:
+    return BITS_PER_PIXEL * frames[0].width * frames[0].height * float(rate) / 1000
 
 
 def quality(frames: list[Frame], encoder: Encoder, packets: list[Packet]) -> dict:
@@ -111,12 +129,9 @@ def quality(frames: list[Frame], encoder: Encoder, packets: list[Packet]) -> dic
 
 def passes(frames: list[Frame], rate: Fraction, preset: str) -> dict:
     """The same bitrate in one pass and in two."""
-    kbps = BITS_PER_PIXEL * frames[0].width * frames[0].height * float(rate) / 1000
-    options = dict(bitrate=kbps, preset=preset)
-    one = quality(frames, *coded(frames, rate, options))
-    config = Encoder(frames[0].width, frames[0].height, rate, **options).config
-    first, _ = coded(frames, rate, first_pass(config).to_dict())
-    two = quality(frames, *coded(frames, rate, options, first.statistics()))
+    kbps = bitrate_of(frames, rate)
+    one = quality(frames, *coded(frames, rate, dict(bitrate=kbps, preset=preset)))
+    two = quality(frames, *in_two(frames, rate, preset)[1:])
     return dict(target=round(kbps, 2), one=one, two=two, two_off=round(two["kbps"] / kbps - 1, 4))
 
 
@@ -126,15 +141,16 @@ def main() -> None:
     parser.add_argument("--size", default="352x288")
     parser.add_argument("--larger", default="640x360")
     parser.add_argument("--full", default="night_lights_640x360", help="name of the clip that is coded at its own size")
-    parser.add_argument("--seconds", type=float, default=20.2, help="length of each looped clip")
+    parser.add_argument("--seconds", type=float, default=14.2, help="length of each looped clip")
+    parser.add_argument("--every", type=int, default=1, help="of so many frames one is kept")
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--output", type=Path, help="the record (JSON)")
     arguments = parser.parse_args()
     record = json.loads(arguments.output.read_text()) if arguments.output and arguments.output.exists() else {}
-    conditions = dict(size=arguments.size, seconds=arguments.seconds, preset=arguments.preset, bits_per_pixel=BITS_PER_PIXEL)
+    conditions = dict(size=arguments.size, seconds=arguments.seconds, every=arguments.every, preset=arguments.preset, bits_per_pixel=BITS_PER_PIXEL)
     if record.get("conditions") != conditions:
         record = dict(conditions=conditions, runs={})
-    record = environment(f"python -m benchmarks.ratecontrol CLIPS --size {arguments.size} --larger {arguments.larger} --full {arguments.full} --seconds {arguments.seconds:g} --preset {arguments.preset}") | {
+    record = environment(f"python -m benchmarks.ratecontrol CLIPS --size {arguments.size} --larger {arguments.larger} --full {arguments.full} --seconds {arguments.seconds:g} --every {arguments.every} --preset {arguments.preset}") | {
         "method": " ".join(__doc__.split("\n\n", 2)[2].split()), "conditions": conditions, "runs": record["runs"]}
 
     def run(name: str, work) -> None:
@@ -144,17 +160,19 @@ def main() -> None:
             if arguments.output:
                 arguments.output.write_text(json.dumps(record, indent=1) + "\n")
 
-    paths, rate = sorted(arguments.clips.iterdir()), Fraction(10)
-    clips = {path.stem: load(path, sides(arguments.size)) for path in paths}
+    paths, rate = sorted(arguments.clips.iterdir()), Fraction(RATE, arguments.every)
+    clips = {path.stem: load(path, sides(arguments.size), arguments.every) for path in paths}
     everything = joined(clips.values())
     for mode in ("cbr", "vbr"):
         run(f"all {mode}", lambda: held(everything, rate, mode, arguments.preset))
     run("passes", lambda: passes(everything, rate, arguments.preset))
     for name, (frames, own_rate) in clips.items():
+        looped = list(islice(cycle(frames), round(arguments.seconds * own_rate)))
         for mode in ("cbr", "vbr"):
-            run(f"{name} {mode}", lambda: held(list(islice(cycle(frames), round(arguments.seconds * own_rate))), own_rate, mode, arguments.preset))
-    run(f"all at {arguments.larger} cbr", lambda: held(joined(load(path, sides(arguments.larger)) for path in paths), rate, "cbr", arguments.preset))
-    frames, own_rate = load(next(path for path in paths if path.stem == arguments.full), None)
+            run(f"{name} {mode}", lambda: held(looped, own_rate, mode, arguments.preset))
+        run(f"{name} two-pass", lambda: held_in_two(looped, own_rate, arguments.preset))
+    run(f"all at {arguments.larger} cbr", lambda: held(joined(load(path, sides(arguments.larger), arguments.every) for path in paths), rate, "cbr", arguments.preset))
+    frames, own_rate = load(next(path for path in paths if path.stem == arguments.full), None, arguments.every)
     run(f"{arguments.full} at full size cbr", lambda: held(list(islice(cycle(frames), round(arguments.seconds * own_rate))), own_rate, "cbr", arguments.preset))
 
 

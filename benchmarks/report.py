@@ -186,8 +186,7 @@ def presets() -> list[str]:
     result = load("presets")
     lines = heading("Presets", result) + [
         f"Against medium: BD-rate over {result['frames']} frames of each clip (QP {', '.join(next(iter(result['points'].values())))}), and time of a frame. "
-        "All presets code a frame in turn, so that times are to be compared; those of the first run of eight frames do not count. B frames, which copied blocks make fast, win on most "
-        "clips; where the trial of `--b-frames auto` is wrong, as on breakdance, ultrafast, which always has seven, is the better one.", ""]
+        "Times are the processor's for all frames, trials included; all presets give a packet in turn, so that they are to be compared.", ""]
     clips = list(next(iter(result["summary"].values()))["bd_psnr"]["clips"])
     rows = [[name, f"x {r['encode_time']:.2f}", f"x {r['decode_time']:.2f}", f"{r['bd_psnr']['mean']:+.2f} %", f"{r['bd_ms_ssim']['mean']:+.2f} %",
              *(f"{r['bd_psnr']['clips'][clip]:+.1f}" for clip in clips)] for name, r in result["summary"].items()]
@@ -197,6 +196,21 @@ def presets() -> list[str]:
             lines += ["", f"{clip}: " + "; ".join(f"QP {qp}: " + ", ".join(f"{name} {p['bpp']:.4f} bpp, {p['psnr']:.2f} dB" for name, p in row.items())
                                                  for qp, row in by_qp.items()) + "."]
     return lines
+
+
+def lookahead() -> list[str]:
+    """What `benchmarks.lockstep lookahead` measured of groups of so many frames (`lookahead_N.json`). Nothing without such files."""
+    results = [json.loads(path.read_text()) for path in RESULTS.glob("lookahead_*.json")]
+    if not results:
+        return []
+    results.sort(key=lambda result: result["frames"])
+    lines = heading("Lookahead", results[0]) + [
+        f"What keyframes that fit the frames behind them bring, against the same offset for all of them: BD-rate (PSNR 6:1:1) of the default encoder on {len(results[0]['points'])} training clips "
+        f"(QP {', '.join(next(iter(results[0]['points'].values())))}) that end after so many frames, as a scene does.", ""]
+    ways = [way for way in results[0]["variants"] if way != "0"]
+    return lines + table(["frames", *(f"--lookahead {way}" for way in ways)], [
+        [str(result["frames"]), *(f"{result['summary'][way]['bd_psnr']['mean']:+.2f} % ({min(each):+.1f} to {max(each):+.1f})"
+                                  for way in ways for each in [result["summary"][way]["bd_psnr"]["clips"].values()])] for result in results])
 
 
 def refinement() -> list[str]:
@@ -276,7 +290,7 @@ def kernels() -> list[str]:
 def main() -> None:
     lines = ["# Benchmarks", "", "Made by `python -m benchmarks.report` from the files under `benchmarks/results`. Speeds are ratios within one run; "
              "the machine had two cores and other work."]
-    lines += video() + tools() + runs() + presets() + refinement() + tunes() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
+    lines += video() + tools() + runs() + presets() + lookahead() + refinement() + tunes() + motion() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
     lines += rate_control() + speed() + entropy() + kernels()
     PAGE.write_text("\n".join(lines) + "\n")
 
