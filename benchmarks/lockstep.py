@@ -1,6 +1,6 @@
 """Variants of the encoder beside each other: speed, and rate and distortion.
 
-    python -m benchmarks.lockstep presets CLIP... [--frames 33] [--qp 22,32,42,52] [--json benchmarks/results/presets.json]
+    python -m benchmarks.lockstep presets CLIP... [--frames 33] [--qp 22,32,42,52] [--widest 640] [--json benchmarks/results/presets.json]
     python -m benchmarks.lockstep tunes CLIP... [--json benchmarks/results/tunes.json]
     python -m benchmarks.lockstep lookahead CLIP... --frames 9 [--json benchmarks/results/lookahead_9.json]
     python -m benchmarks.lockstep others CLIP... --set base= --set b7=b_frames=7,preset=slow
@@ -20,6 +20,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -44,6 +45,30 @@ SETS = {
     "lookahead": ([f"{length}=lookahead={length}" for length in (0, 5, 60)], "0"),
     "others": ([], None),
 }
+
+
+@dataclass(frozen=True)
+class Smaller(Clip):
+    """A clip whose sides are a whole number of times smaller: means of so many samples each way, what is beyond cut off."""
+
+    whole: Clip
+
+    @classmethod
+    def of(cls, clip: Clip, times: int) -> Smaller:
+        size = dict(width=clip.width // times // 2 * 2, height=clip.height // times // 2 * 2)
+        return cls(**{f.name: getattr(clip, f.name) for f in fields(clip)} | size, whole=clip)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self.whole:
+            y, u, v = (shrunk(plane, self.height // part, self.width // part) for plane, part in zip(frame.planes, (1, 2, 2)))
+            yield replace(frame, y=y, u=u, v=v)
+
+
+def shrunk(plane: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A plane of at least twice that size, as means of squares."""
+    times = plane.shape[1] // width
+    squares = plane[:height * times, :width * times].reshape(height, times, width, times)
+    return np.rint(squares.mean((1, 3))).astype(plane.dtype)
 
 
 class Run:
@@ -152,6 +177,7 @@ def main() -> None:
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=K=V,...")
     parser.add_argument("--frames", type=int, default=33)
+    parser.add_argument("--widest", type=int, default=16384, help="clips that are wider are made smaller, a whole number of times")
     parser.add_argument("--qp", default="22,32,42,52")
     parser.add_argument("--threads", type=int, default=0, help="of the networks; 1 on a machine that has other work")
     parser.add_argument("--json", type=Path)
@@ -160,7 +186,7 @@ def main() -> None:
     texts, anchor = SETS[args.what]
     variants = {v.name: v.options for v in (parse_variant(text, qps, threads=args.threads) for text in [*texts, *args.set])}
     words = [Path(word).name if Path(word).exists() and not word.startswith("benchmarks") else word for word in sys.argv[1:]]
-    head = dict(code=code_digest(), frames=args.frames, variants=variants)
+    head = dict(code=code_digest(), frames=args.frames, widest=args.widest, variants=variants)
     before = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
     known = before["points"] if {key: before.get(key) for key in head} == head else {}
     result = environment("python -m benchmarks.lockstep " + shlex.join(words)) | head | dict(points={})
@@ -169,6 +195,8 @@ def main() -> None:
         codec.create_backend = cache(codec.create_backend)
     load_graphs(variants)
     for clip in find_clips(args.clips, args.frames):
+        if clip.width > args.widest:
+            clip = Smaller.of(clip, math.ceil(clip.width / args.widest))
         for qp in qps:
             row = known.get(clip.name, {}).get(str(qp)) or points(clip, variants, qp)
             result["points"].setdefault(clip.name, {})[str(qp)] = row

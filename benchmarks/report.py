@@ -186,7 +186,7 @@ def presets() -> list[str]:
     result = load("presets")
     lines = heading("Presets", result) + [
         f"Against medium: BD-rate over {result['frames']} frames of each clip (QP {', '.join(next(iter(result['points'].values())))}), and time of a frame. "
-        "Times are the processor's for all frames, trials included; all presets give a packet in turn, so that they are to be compared.", ""]
+        f"{smaller(result)}Times are the processor's for all frames, trials included; all presets give a packet in turn, so that they are to be compared.", ""]
     clips = list(next(iter(result["summary"].values()))["bd_psnr"]["clips"])
     rows = [[name, f"x {r['encode_time']:.2f}", f"x {r['decode_time']:.2f}", f"{r['bd_psnr']['mean']:+.2f} %", f"{r['bd_ms_ssim']['mean']:+.2f} %",
              *(f"{r['bd_psnr']['clips'][clip]:+.1f}" for clip in clips)] for name, r in result["summary"].items()]
@@ -196,6 +196,11 @@ def presets() -> list[str]:
             lines += ["", f"{clip}: " + "; ".join(f"QP {qp}: " + ", ".join(f"{name} {p['bpp']:.4f} bpp, {p['psnr']:.2f} dB" for name, p in row.items())
                                                  for qp, row in by_qp.items()) + "."]
     return lines
+
+
+def smaller(result: dict) -> str:
+    """What was done to clips that were too large for the time."""
+    return f"Clips wider than {result['widest']} were made smaller, by 2 or 3 each way. " if result.get("widest", 16384) < 16384 else ""
 
 
 def lookahead() -> list[str]:
@@ -253,7 +258,7 @@ def rate_control() -> list[str]:
     result = load("ratecontrol")
     runs = {name: run for name, run in result["runs"].items() if name != "passes"}
     lines = heading("Rate control", result) + [result["method"], ""]
-    rows = [[*name.rsplit(" ", 1), f"{run['kbps']:.1f}", f"{run['frames']} ({run['b_frames']})", f"{run['worst']:+.1%}", " ".join(f"{100 * share:+.1f}" for share in run["windows"]), f"{run['whole']:+.1%}", f"{run['mean_qp']:.1f}", str(run["reencodes"]),
+    rows = [[*name.rsplit(" ", 1), f"{run['kbps']:.1f}", f"{run['frames']} ({run.get('b_frames', '?')})", f"{run['worst']:+.1%}", " ".join(f"{100 * share:+.1f}" for share in run.get("windows", [])), f"{run['whole']:+.1%}", f"{run['mean_qp']:.1f}", str(run["reencodes"]),
              f"{run['vbv']['underflows']} / {run['vbv']['overflows']}, {run['vbv']['lowest']:.0f} %" if "vbv" in run else ""] for name, run in runs.items()]
     lines += table(["clip", "mode", "kbit/s", "frames (of these B)", "worst 10 s", "10 s from 2, 3, ... s, %", "whole", "mean QP", "coded again", "buffer: under- / overflows, lowest"], rows)
     trace = runs.get("all cbr", {}).get("vbv", {}).get("trace", [])

@@ -5,6 +5,7 @@ import json
 import sys
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from benchmarks import lockstep, report
@@ -59,6 +60,16 @@ def test_turns_are_taken_item_by_item():
     lockstep.in_turn(runs)
     assert log == [("b", 0), ("a", 0), ("a", 1), ("b", 1), ("a", 2)]
     assert [run.out for run in runs] == [[0, 1, 2], [0, 1]] and all(run.milliseconds >= 0 for run in runs)
+
+
+def test_wide_clips_may_be_made_smaller(clip):
+    whole = next(iter(find_clips([clip], 6)))
+    small = lockstep.Smaller.of(whole, 2)
+    pairs = list(zip(whole, small, strict=True))
+    assert (small.width, small.height, len(pairs)) == (WIDTH // 2, HEIGHT // 2, 6)
+    for large, frame in pairs:
+        assert (frame.width, frame.height) == (small.width, small.height)
+        assert np.abs(frame.y - (large.y[::2, ::2].astype(float) + large.y[1::2, ::2] + large.y[::2, 1::2] + large.y[1::2, 1::2]) / 4).max() <= 0.5
 
 
 def test_late_frames_count_for_those_that_hold_them_back(clip):
