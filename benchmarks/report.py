@@ -136,7 +136,7 @@ def runs() -> list[str]:
     rows = [[meaning, f"{averages[name]['IP']['mean']:+.1f} %", *(f"{averages[name]['IP']['clips'][clip]:+.1f}" for clip in clips)]
             for name, meaning in RUNS.items()]
     return heading("B frames", rd) + [
-        f"BD-rate (PSNR 6:1:1) against P frames alone, {settings['frames']} frames of a clip, QP {', '.join(map(str, settings['qps']))}.", ""] + table(["B frames", "mean", *clips], rows)
+        f"Random access against low delay (`--b-frames 0`): BD-rate (PSNR 6:1:1) against P frames alone, {settings['frames']} frames of a clip, QP {', '.join(map(str, settings['qps']))}.", ""] + table(["B frames", "mean", *clips], rows)
 
 
 MOTION = """The first {frames} frames of each clip, coded by the peer as I P P P ... (preset medium, constant quantiser, one reference). Our search predicts the same
@@ -200,7 +200,7 @@ def presets() -> list[str]:
 
 def smaller(result: dict) -> str:
     """What was done to clips that were too large for the time."""
-    return f"Clips wider than {result['widest']} were made smaller, by 2 or 3 each way. " if result.get("widest", 16384) < 16384 else ""
+    return f"Clips wider than {result['widest']} were made smaller, a whole number of times each way. " if result.get("widest", 16384) < 16384 else ""
 
 
 def lookahead() -> list[str]:
