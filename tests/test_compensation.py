@@ -67,9 +67,9 @@ def test_searches_take_the_expected_filter_and_the_other_one_only_where_it_is_be
     before, kernels = texture(8), []
     search = MotionEstimator.field
 
-    def noted(self, frame, reference, qp, expected, kernel):
+    def noted(self, frame, reference, qp, expected, kernel, threads):
         kernels.append(kernel)
-        return search(self, frame, reference, qp, expected, kernel)
+        return search(self, frame, reference, qp, expected, kernel, threads)
 
     monkeypatch.setattr(MotionEstimator, "field", noted)
     field = moving_field()

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "motion/filter.h"
+#include "motion/wavefront.h"
 #include "warp/warp.h"
 
 namespace zvc {
@@ -85,7 +86,7 @@ void SearchPlane::extend(int inner_width, int inner_height) {
 ReferencePhases::ReferencePhases(const LumaPlane& source, Isa isa, bool sharp)
     : isa_(isa), sharp_(sharp), whole_(source, kBorder), tile_rows_((whole_.height() + 2 * kRoom) / kRows + 1),
       tile_columns_((whole_.width() + 2 * kRoom) / kColumns + 1),
-      filtered_(15 * static_cast<std::size_t>(tile_rows_) * tile_columns_),
+      tiles_(15 * static_cast<std::size_t>(tile_rows_) * tile_columns_),
       plane_(static_cast<std::size_t>(whole_.stride()) * (whole_.height() + 2 * kBorder)) {
     phases_.reset(new std::uint8_t[15 * plane_]);
 }
@@ -93,12 +94,23 @@ ReferencePhases::ReferencePhases(const LumaPlane& source, Isa isa, bool sharp)
 const std::uint8_t* ReferencePhases::at(int x, int y, int size, Vector v) {
     const int left = x + (v.x >> 2), top = y + (v.y >> 2), phase = (v.y & 3) * 4 + (v.x & 3);
     if (phase == 0) return whole_.at(left, top);
-    const std::uint8_t* filtered = &filtered_[static_cast<std::size_t>(phase - 1) * tile_rows_ * tile_columns_];
+    const std::atomic<Tile>* tiles = &tiles_[static_cast<std::size_t>(phase - 1) * tile_rows_ * tile_columns_];
     const int last_row = (top + size - 1 + kRoom) / kRows, last_column = (left + size - 1 + kRoom) / kColumns;
     for (int row = (top + kRoom) / kRows; row <= last_row; ++row)
         for (int column = (left + kRoom) / kColumns; column <= last_column; ++column)
-            if (!filtered[row * tile_columns_ + column]) filter(phase, row, column);
+            if (tiles[row * tile_columns_ + column].load(std::memory_order_acquire) != Tile::kDone) fetch(phase, row, column);
     return phases_.get() + (phase - 1) * plane_ + (top + kBorder) * stride() + left + kBorder;
+}
+
+void ReferencePhases::fetch(int phase, int row, int column) {
+    std::atomic<Tile>& tile = tiles_[(static_cast<std::size_t>(phase - 1) * tile_rows_ + row) * tile_columns_ + column];
+    Tile state = Tile::kMissing;
+    if (tile.compare_exchange_strong(state, Tile::kTaken, std::memory_order_relaxed)) {
+        filter(phase, row, column);
+        tile.store(Tile::kDone, std::memory_order_release);
+        return;
+    }
+    for (Patience patience; tile.load(std::memory_order_acquire) != Tile::kDone;) patience.wait();
 }
 
 void ReferencePhases::filter(int phase, int row, int column) {
@@ -109,7 +121,6 @@ void ReferencePhases::filter(int phase, int row, int column) {
     const int x = phase & 3, y = phase >> 2;
     filter_area(isa_, whole_.at(left, top), stride(), phases_.get() + (phase - 1) * plane_ + offset, stride(), width, height,
                 {sharp_, sharp_ ? kSharp.weight[x] : kBicubic.weight[2 * x], sharp_ ? kSharp.weight[y] : kBicubic.weight[2 * y]});
-    filtered_[(static_cast<std::size_t>(phase - 1) * tile_rows_ + row) * tile_columns_ + column] = 1;
 }
 
 }  // namespace zvc

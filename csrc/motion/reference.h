@@ -1,6 +1,7 @@
 // Luma planes as the motion search sees them: 8 bits, extended, the reference at all quarter-pel phases, at 1/2 and 1/4 size.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -48,7 +49,7 @@ private:
     std::uint8_t* origin_;
 };
 
-// The reference moved by every quarter pixel with the compensation's own filter. Tiles are filtered when asked for.
+// The reference moved by every quarter pixel with the compensation's own filter. Tiles are filtered when asked for, by whichever thread asks first.
 class ReferencePhases {
 public:
     static constexpr int kBorder = 80;   // samples around the picture
@@ -72,13 +73,16 @@ public:
 private:
     static constexpr int kRows = 32, kColumns = 192;  // of a tile; the first ones begin where blocks may
 
+    enum class Tile : std::uint8_t { kMissing, kTaken, kDone };
+
+    void fetch(int phase, int row, int column);
     void filter(int phase, int row, int column);
 
     Isa isa_;
     bool sharp_;
     SearchPlane whole_;
     int tile_rows_, tile_columns_;
-    std::vector<std::uint8_t> filtered_;         // of phases 1..15: which tiles are
+    std::vector<std::atomic<Tile>> tiles_;       // of phases 1..15
     std::size_t plane_;
     std::unique_ptr<std::uint8_t[]> phases_;     // 15 planes laid out as whole_; not initialised
 };

@@ -5,6 +5,7 @@
 #include "motion/rate.h"
 #include "motion/sad.h"
 #include "motion/satd.h"
+#include "motion/wavefront.h"
 
 namespace zvc {
 namespace {
@@ -40,8 +41,7 @@ public:
         : sads_(sads), current_(current.smaller(4, 0)), reference_(reference.smaller(4, kCoarseBorder)), job_(job),
           effort_(kEfforts[job.effort]), columns_(current.width() / 32),
           vectors_(static_cast<std::size_t>(columns_) * (current.height() / 32)) {
-        for (int i = 0; i < current.height() / 32; ++i)
-            for (int j = 0; j < columns_; ++j) vectors_[i * columns_ + j] = search(i, j);
+        wavefront(current.height() / 32, columns_, 1, job.threads, [this](int i, int j) { vectors_[i * columns_ + j] = search(i, j); });
     }
 
     // In quarter pixels.
@@ -109,8 +109,7 @@ public:
     MiddleSearch(const SadKernels& sads, const SearchPlane& current, const SearchPlane& reference, const SearchJob& job, const CoarseSearch& coarse)
         : sads_(sads), current_(current.smaller(2, 0)), reference_(reference.smaller(2, kBorder + 2 * kWindow)), job_(job), coarse_(coarse),
           rows_(current.height() / 16), columns_(current.width() / 16), vectors_(static_cast<std::size_t>(columns_) * rows_) {
-        for (int i = 0; i < rows_; ++i)
-            for (int j = 0; j < columns_; ++j) vectors_[i * columns_ + j] = search(i, j);
+        wavefront(rows_, columns_, 0, job.threads, [this](int i, int j) { vectors_[i * columns_ + j] = search(i, j); });
     }
 
     // In quarter pixels.
@@ -223,8 +222,8 @@ public:
 
 private:
     void search_all() {
-        for (int i = 0; i < h_; i += 4)
-            for (int j = 0; j < w_; j += 4) job_.splits[i / 4 * (w_ / 4) + j / 4] = search_tree(i, j);
+        // Of the rows of trees above, blocks see the one above at the right at most; of those below, one at the left, which is not known yet.
+        wavefront(h_ / 4, w_ / 4, 1, job_.threads, [this](int i, int j) { job_.splits[i * (w_ / 4) + j] = search_tree(4 * i, 4 * j); });
         for (int i = 0; i < h_; ++i)
             for (int j = 0; j < w_; ++j) job_.vectors[i * w_ + j] = grid_.at(i, j).vector;
     }

@@ -16,6 +16,7 @@ struct SearchJob {
     int lambda;                    // SAD of 8-bit samples per bit, in 1/16; at most 2^12
     int effort;                    // 0..2
     bool sharp;                    // the filter that will compensate
+    unsigned threads;              // the field does not depend on them
     Vector* vectors;               // (h, w): padded size / 8
     std::uint8_t* splits;          // (h / 4, w / 4): see kSplit
 };

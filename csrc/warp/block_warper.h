@@ -38,7 +38,9 @@ public:
         for (int row = 0; row < h; ++row) std::memcpy(out(x, y + row), last_columns_ + row * kRun, w * sizeof(Sample));
     }
 
-    // The rectangle at (x, y), w a multiple of 4, whatever of it lies inside: w <= kRun and h <= 8, or w = 4 and h <= kWarpRows.
+    static constexpr int kRows = 12;  // of a wide rectangle: a block and what overlaps of it
+
+    // The rectangle at (x, y), w a multiple of 4, whatever of it lies inside: w <= kRun and h <= kRows, or w = 4 and h <= kWarpRows.
     void warp_to(Sample* out, std::ptrdiff_t out_stride, int x, int y, int w, int h, BlockVector v) {
         const int left = x + (v.x >> shift_), top = y + (v.y >> shift_);
         if (is_copy(x, y, w, h, v)) {
@@ -46,16 +48,44 @@ public:
                 std::memcpy(out + row * out_stride, reference_ + (top + row) * stride_ + left, w * sizeof(Sample));
             return;
         }
-        const Sample* source = reference_ + top * stride_ + left;
-        std::ptrdiff_t stride = stride_;
-        if (left < before_ || top < before_ || left + padded(w) + kWarpSlack > width_ || top + h + before_ + 1 > height_) {
-            stride = w > 4 ? kExtended : kNarrow;
-            source = extend(left, top, w, h, stride);
+        std::ptrdiff_t stride;
+        const Sample* source = at(left, top, w, h, stride);
+        run_kernel(source, stride, out, out_stride, w, h, tap_x(v), tap_y(v));
+    }
+
+    // Two columns at (x, y) of what is predicted already, mixed with what v predicts of h <= kWarpRows rows there.
+    void mix_columns(int x, int y, int h, BlockVector v, int first_weight, int second_weight) {
+        Edge<Sample> edge{};
+        edge.source = at(x + (v.x >> shift_), y + (v.y >> shift_), 4, h, edge.stride);
+        edge.out = out(x, y);
+        edge.out_stride = out_stride_;
+        edge.h = h;
+        edge.tx = tap_x(v);
+        edge.ty = tap_y(v);
+        edge.first = first_weight;
+        edge.second = second_weight;
+        edge.depth = depth_;
+        if constexpr (sizeof(Sample) == 1) {
+            (luma_ ? kernels_.long_edge8 : kernels_.edge8)(edge);
+        } else {
+            (luma_ ? kernels_.long_edge16 : kernels_.edge16)(edge);
         }
-        run_kernel(source, stride, out, out_stride, w, h, phase_of(v.x, shift_), phase_of(v.y, shift_));
     }
 
 private:
+    const std::int8_t* tap_x(BlockVector v) const { return taps_of(phase_of(v.x, shift_)); }
+    const std::int8_t* tap_y(BlockVector v) const { return taps_of(phase_of(v.y, shift_)); }
+    const std::int8_t* taps_of(int phase) const { return luma_ ? luma_->weight[phase / 2] : taps_.weight[phase]; }
+
+    // The reference's sample (left, top) with all around it that a kernel loads for w x h samples, whether that is in the picture or not.
+    const Sample* at(int left, int top, int w, int h, std::ptrdiff_t& stride) {
+        stride = stride_;
+        if (left >= before_ && top >= before_ && left + padded(w) + kWarpSlack <= width_ && top + h + before_ + 1 <= height_)
+            return reference_ + top * stride_ + left;
+        stride = w > 4 ? kExtended : kNarrow;
+        return extend(left, top, w, h, stride);
+    }
+
     static constexpr int padded(int width) { return (width + 7) & ~7; }
 
     // A rectangle of whole samples inside of the reference.
@@ -79,10 +109,8 @@ private:
         return extended_ + before_ * stride + before_;
     }
 
-    void run_kernel(const Sample* source, std::ptrdiff_t stride, Sample* out, std::ptrdiff_t out_stride, int w, int h,
-                    int px, int py) {
-        const std::int8_t* tx = luma_ ? luma_->weight[px / 2] : taps_.weight[px];
-        const std::int8_t* ty = luma_ ? luma_->weight[py / 2] : taps_.weight[py];
+    void run_kernel(const Sample* source, std::ptrdiff_t stride, Sample* out, std::ptrdiff_t out_stride, int w, int h, const std::int8_t* tx,
+                    const std::int8_t* ty) {
         constexpr std::ptrdiff_t bytes = sizeof(Sample);
         if constexpr (sizeof(Sample) == 1) {
             (luma_ ? kernels_.long8 : kernels_.block8)(source, stride, out, out_stride, w, h, tx, ty);
@@ -93,7 +121,7 @@ private:
 
     static constexpr int kExtended = kRun + 32, kNarrow = 32;
     static constexpr int kMore = 7;  // rows and columns around a rectangle that the longer filter reads
-    static_assert(kNarrow * (kWarpRows + kMore) <= kExtended * (8 + kMore));
+    static_assert(kNarrow * (kWarpRows + kMore) <= kExtended * (kRows + kMore));
 
     const WarpKernels& kernels_;
     int depth_, shift_, block_;
@@ -105,7 +133,7 @@ private:
     Sample* out_;
     std::ptrdiff_t out_stride_;
     int width_, height_;
-    Sample extended_[(8 + kMore) * kExtended + kWarpSlack] = {};
+    Sample extended_[(kRows + kMore) * kExtended + kWarpSlack] = {};
     Sample last_columns_[8 * kRun];
 };
 

@@ -38,6 +38,20 @@ struct FlowRow {
     void* out;
 };
 
+// Two columns of h samples at a block's side, h <= kWarpRows: where `out` is, with what taps predict there, whole-sample position `source`.
+// Loads what block kernels do for w = 4. Strides in samples.
+template <class Sample>
+struct Edge {
+    const Sample* source;
+    std::ptrdiff_t stride;
+    Sample* out;
+    std::ptrdiff_t out_stride;
+    int h;
+    const std::int8_t *tx, *ty;
+    int first, second;  // weights of the columns (arithmetic.h, mixed)
+    int depth;
+};
+
 struct WarpKernels {
     // Predicts w x h samples (w a multiple of 4, h <= kWarpRows) whose whole-sample position in the reference is
     // `source`, with taps tx, ty. Loads rows -1 .. h + 1, from column -1. Strides in bytes.
@@ -53,9 +67,11 @@ struct WarpKernels {
     // Mixes n samples with a neighbour's prediction of this weight (arithmetic.h, mixed).
     void (*mix_row8)(std::uint8_t* out, const std::uint8_t* predicted, int n, int weight) noexcept;
     void (*mix_row16)(std::uint16_t* out, const std::uint16_t* predicted, int n, int weight) noexcept;
-    // Mixes two columns of h samples with the first two of a prediction whose rows have 4 samples; strides in samples.
-    void (*mix_pair8)(std::uint8_t* out, std::ptrdiff_t stride, const std::uint8_t* predicted, int h, int first, int second) noexcept;
-    void (*mix_pair16)(std::uint16_t* out, std::ptrdiff_t stride, const std::uint16_t* predicted, int h, int first, int second) noexcept;
+    void (*edge8)(const Edge<std::uint8_t>& edge) noexcept;
+    void (*edge16)(const Edge<std::uint16_t>& edge) noexcept;
+    // The same with 8 taps each way.
+    void (*long_edge8)(const Edge<std::uint8_t>& edge) noexcept;
+    void (*long_edge16)(const Edge<std::uint16_t>& edge) noexcept;
     void (*flow8)(const FlowRow& row) noexcept;
     void (*flow16)(const FlowRow& row) noexcept;
 };
@@ -73,6 +89,7 @@ struct WarpJob {
     std::uint8_t* out[3];
     std::ptrdiff_t out_stride[3];
     int width[3], height[3];
+    int first, last;  // planes first .. last - 1 are predicted: 0 is luma; what is said of the others is not looked at
     int depth;  // 8: uint8 samples, 10 and 12: uint16
     const Taps* taps;
     const LongTaps* luma;  // in place of `taps`, or null; not for flows

@@ -1,4 +1,5 @@
 #include "warp/warp_avx2_flow.h"
+#include "warp/warp_edge.h"
 #include "warp/warp_simd.h"
 
 namespace zvc {
@@ -37,7 +38,8 @@ struct Avx2 {
 }  // namespace
 
 const WarpKernels kWarpAvx2 = {block8_simd<Avx2, 2>, block16_simd<Avx2, 2>, block8_simd<Avx2, 4>, block16_simd<Avx2, 4>,
-                               mix_row<std::uint8_t>, mix_row<std::uint16_t>, mix_pair_simd<std::uint8_t>, mix_pair_simd<std::uint16_t>,
+                               mix_row<std::uint8_t>, mix_row<std::uint16_t>, edge_simd<2, std::uint8_t>, edge_simd<2, std::uint16_t>,
+                               edge_simd<4, std::uint8_t>, edge_simd<4, std::uint16_t>,
                                flow_avx2<std::uint8_t>, flow_avx2<std::uint16_t>};
 
 }  // namespace zvc

@@ -4,6 +4,7 @@
 #endif
 
 #include "warp/warp_avx2_flow.h"
+#include "warp/warp_edge.h"
 #include "warp/warp_simd.h"
 
 namespace zvc {
@@ -48,7 +49,8 @@ struct Avx512 {
 
 // A flow is bound by its loads, sample by sample: wider registers than AVX2's gain nothing.
 const WarpKernels kWarpAvx512 = {block8_simd<Avx512, 2>, block16_simd<Avx512, 2>, block8_simd<Avx512, 4>, block16_simd<Avx512, 4>,
-                               mix_row<std::uint8_t>, mix_row<std::uint16_t>, mix_pair_simd<std::uint8_t>, mix_pair_simd<std::uint16_t>,
+                               mix_row<std::uint8_t>, mix_row<std::uint16_t>, edge_simd<2, std::uint8_t>, edge_simd<2, std::uint16_t>,
+                               edge_simd<4, std::uint8_t>, edge_simd<4, std::uint16_t>,
                                flow_avx2<std::uint8_t>, flow_avx2<std::uint16_t>};
 
 }  // namespace zvc

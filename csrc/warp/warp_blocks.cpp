@@ -16,21 +16,16 @@ void warp_plane(const WarpKernels& kernels, const WarpJob& job, int plane, const
     BlockWarper<Sample> warper(kernels, job, plane);
     const int block = warper.block(), width = job.width[plane], height = job.height[plane], blocks = (width + block - 1) / block;
     const int last = std::min(last_row, (height + block - 1) / block);
-    BlockOverlap<Sample> overlap(kernels, warper, vectors, columns);
-    // Bands of a few rows of blocks, so that what is mixed is still at hand.
-    for (int begin = first_row; begin < last; begin += kOverlapRows) {
-        const int end = std::min(begin + kOverlapRows, last);
-        for (int i = begin; i < end; ++i) {
-            const BlockVector* row = vectors + static_cast<std::ptrdiff_t>(i) * columns;
-            const int h = std::min(block, height - i * block);
-            for (int j = 0; j < blocks;) {
-                int next = j + 1;
-                while (next < blocks && next - j < kRun / block && row[next] == row[j]) ++next;
-                warper.warp(j * block, i * block, std::min(next * block, width) - j * block, h, row[j]);
-                j = next;
-            }
+    if (job.overlap) return BlockOverlap<Sample>(kernels, warper, vectors, columns).run(first_row, last);
+    for (int i = first_row; i < last; ++i) {
+        const BlockVector* row = vectors + static_cast<std::ptrdiff_t>(i) * columns;
+        const int h = std::min(block, height - i * block);
+        for (int j = 0; j < blocks;) {
+            int next = j + 1;
+            while (next < blocks && next - j < kRun / block && row[next] == row[j]) ++next;
+            warper.warp(j * block, i * block, std::min(next * block, width) - j * block, h, row[j]);
+            j = next;
         }
-        if (job.overlap) overlap.mix(begin, end);
     }
 }
 
@@ -58,8 +53,8 @@ void share(int count, unsigned threads, const Part& part) {
 void warp_blocks(Isa isa, const WarpJob& job, const std::int16_t* vectors, int columns, unsigned threads) {
     const WarpKernels& kernels = warp_kernels(isa);
     const auto* field = reinterpret_cast<const BlockVector*>(vectors);
-    share((job.height[0] + 7) / 8, threads, [&](int first, int last) {
-        for (int plane = 0; plane < 3; ++plane) {
+    share(job.first == 0 ? (job.height[0] + 7) / 8 : (job.height[1] + 3) / 4, threads, [&](int first, int last) {
+        for (int plane = job.first; plane < job.last; ++plane) {
             if (job.depth == 8) {
                 warp_plane<std::uint8_t>(kernels, job, plane, field, columns, first, last);
             } else {

@@ -17,14 +17,5 @@ void mix_row(Sample* __restrict out, const Sample* __restrict predicted, int n, 
     }
 }
 
-template <class Sample>
-void mix_pair(Sample* out, std::ptrdiff_t stride, const Sample* predicted, int h, int first, int second) noexcept {
-    for (int y = 0; y < h; ++y) {
-        Sample* to = out + y * stride;
-        to[0] = static_cast<Sample>(mixed(to[0], predicted[4 * y], first));
-        to[1] = static_cast<Sample>(mixed(to[1], predicted[4 * y + 1], second));
-    }
-}
-
 }  // namespace
 }  // namespace zvc

@@ -38,6 +38,18 @@ void block8_scalar(const std::uint8_t* source, std::ptrdiff_t stride, std::uint8
     block_scalar<kTaps>(source, stride, out, out_stride, w, h, tx, ty, 8);
 }
 
+template <int kTaps, class Sample>
+void edge_scalar(const Edge<Sample>& edge) noexcept {
+    constexpr std::ptrdiff_t kPitch = 4, kBytes = sizeof(Sample);
+    Sample predicted[kPitch * kWarpRows];
+    block_scalar<kTaps>(edge.source, edge.stride * kBytes, predicted, kPitch * kBytes, kPitch, edge.h, edge.tx, edge.ty, edge.depth);
+    for (int y = 0; y < edge.h; ++y) {
+        Sample* to = edge.out + y * edge.out_stride;
+        to[0] = static_cast<Sample>(mixed(to[0], predicted[kPitch * y], edge.first));
+        to[1] = static_cast<Sample>(mixed(to[1], predicted[kPitch * y + 1], edge.second));
+    }
+}
+
 template <class Sample>
 void flow_scalar(const FlowRow& row) noexcept {
     for (int x = 0; x < row.width; ++x) flow_sample<Sample>(row, x);
@@ -46,7 +58,8 @@ void flow_scalar(const FlowRow& row) noexcept {
 }  // namespace
 
 const WarpKernels kWarpScalar = {block8_scalar<4>, block_scalar<4, std::uint16_t>, block8_scalar<8>, block_scalar<8, std::uint16_t>,
-                                 mix_row<std::uint8_t>, mix_row<std::uint16_t>, mix_pair<std::uint8_t>, mix_pair<std::uint16_t>,
+                                 mix_row<std::uint8_t>, mix_row<std::uint16_t>, edge_scalar<4, std::uint8_t>, edge_scalar<4, std::uint16_t>,
+                                 edge_scalar<8, std::uint8_t>, edge_scalar<8, std::uint16_t>,
                                  flow_scalar<std::uint8_t>, flow_scalar<std::uint16_t>};
 
 }  // namespace zvc

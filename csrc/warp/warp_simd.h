@@ -133,51 +133,5 @@ void block16_simd(const std::uint16_t* source, std::ptrdiff_t stride, std::uint1
     block_simd<V, kPairs>(source, stride, out, out_stride, w, h, tx, ty, depth);
 }
 
-// Two columns of four rows: eight int16.
-inline __m128i load_pairs(const std::uint8_t* p, std::ptrdiff_t stride) {
-    std::uint16_t pair[4];
-    for (int n = 0; n < 4; ++n) std::memcpy(&pair[n], p + n * stride, 2);
-    return _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(pair)));
-}
-inline __m128i load_pairs(const std::uint16_t* p, std::ptrdiff_t stride) {
-    std::uint32_t pair[4];
-    for (int n = 0; n < 4; ++n) std::memcpy(&pair[n], p + n * stride, 4);
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(pair));
-}
-
-inline void store_pairs(std::uint8_t* p, std::ptrdiff_t stride, __m128i v) {
-    const auto all = static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_packus_epi16(v, v)));
-    for (int n = 0; n < 4; ++n) {
-        const auto pair = static_cast<std::uint16_t>(all >> (16 * n));
-        std::memcpy(p + n * stride, &pair, 2);
-    }
-}
-inline void store_pairs(std::uint16_t* p, std::ptrdiff_t stride, __m128i v) {
-    alignas(16) std::uint32_t pair[4];
-    _mm_store_si128(reinterpret_cast<__m128i*>(pair), v);
-    for (int n = 0; n < 4; ++n) std::memcpy(p + n * stride, &pair[n], 4);
-}
-
-// The first two of each four.
-inline __m128i predicted_pairs(const std::uint8_t* p) {
-    const __m128i order = _mm_setr_epi8(0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1);
-    return _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), order);
-}
-inline __m128i predicted_pairs(const std::uint16_t* p) {
-    const __m128 a = _mm_loadu_ps(reinterpret_cast<const float*>(p)), b = _mm_loadu_ps(reinterpret_cast<const float*>(p + 8));
-    return _mm_castps_si128(_mm_shuffle_ps(a, b, 0x88));
-}
-
-template <class Sample>
-void mix_pair_simd(Sample* out, std::ptrdiff_t stride, const Sample* predicted, int h, int first, int second) noexcept {
-    const __m128i weights = _mm_set1_epi32(pair_of_taps(first, second)), half = _mm_set1_epi16(8);
-    int y = 0;
-    for (; y + 4 <= h; y += 4) {
-        const __m128i o = load_pairs(out + y * stride, stride), change = _mm_mullo_epi16(_mm_sub_epi16(predicted_pairs(predicted + 4 * y), o), weights);
-        store_pairs(out + y * stride, stride, _mm_add_epi16(o, _mm_srai_epi16(_mm_add_epi16(change, half), 4)));
-    }
-    mix_pair(out + y * stride, stride, predicted + 4 * y, h - y, first, second);
-}
-
 }  // namespace
 }  // namespace zvc

@@ -112,6 +112,10 @@ def same_fields(rng, level):
                 want = motion.search(current_y, reference_y, 25, **how)
             compare(f"vectors of {width}x{height}", got.vectors, want.vectors)
             compare(f"splits of {width}x{height}", got.splits, want.splits)
+            for threads in (2, 7):
+                shared = motion.search(current_y, reference_y, 25, **how, threads=threads)
+                compare(f"vectors of {width}x{height} by {threads} threads", shared.vectors, got.vectors)
+                compare(f"splits of {width}x{height} by {threads} threads", shared.splits, got.splits)
 
 
 @check("motion", "sections")

@@ -13,7 +13,6 @@ from ..media import Frame
 from .copying import step_size
 from .estimation import MotionEstimator
 from .slots import Reference, Slot
-from .temporal import Planes
 
 CHANGE_BITS = 4
 """That it takes to say that the filter, or overlap, is another than the expected field's."""
@@ -27,12 +26,12 @@ Stage = Callable[[str], AbstractContextManager[None]]
 class _Predicted(NamedTuple):
     cost: float
     field: MotionField
-    planes: Planes
+    luma: np.ndarray
 
 
-def find_slot(estimator: MotionEstimator, frame: Frame, qp: int, pts: int, reference: Reference, stage: Stage) -> Slot:
+def find_slot(estimator: MotionEstimator, frame: Frame, qp: int, pts: int, reference: Reference, stage: Stage, threads: int = 1) -> Slot:
     """`reference` as a frame shown at `pts` sees it. The search takes the filter of the field that is expected, and may take the other one again
-    where that has shown to be better; then blocks overlap, if that helps."""
+    where that has shown to be better; then blocks overlap, if that helps. The result does not depend on `threads` (0: all cores)."""
     expected = reference.field_at(pts)
     kernel, overlap = (KERNELS[0], False) if expected is None else (expected.kernel, expected.overlap)
     other = KERNELS[1 - KERNELS.index(kernel)]
@@ -40,24 +39,27 @@ def find_slot(estimator: MotionEstimator, frame: Frame, qp: int, pts: int, refer
 
     def searched(taps: str) -> MotionField:
         with stage("motion"):
-            return estimator.field(frame, reference, qp, expected, taps)
+            return estimator.field(frame, reference, qp, expected, taps, threads)
 
     def predicted(field: MotionField) -> _Predicted:
         with stage("compensate"):
-            planes = field.warp(reference.planes, frame.depth)
-            error = int(block_errors(frame.y, planes[0]).sum(dtype=np.uint64)) / 2 ** (frame.depth - 8)
-        return _Predicted(error + change * ((field.kernel != kernel) + (field.overlap != overlap)), field, planes)
+            luma = field.warp_luma(reference.planes[0], frame.depth)
+            error = int(block_errors(frame.y, luma).sum(dtype=np.uint64)) / 2 ** (frame.depth - 8)
+        return _Predicted(error + change * ((field.kernel != kernel) + (field.overlap != overlap)), field, luma)
+
+    def slot_of(best: _Predicted) -> Slot:
+        with stage("compensate"):
+            chroma = best.field.warp_chroma(*reference.planes[1:], frame.depth)
+        return Slot(reference, expected, best.field, (best.luma, *chroma))
 
     field = searched(kernel)
     if not field.vectors.any():     # all ways are the same
-        _, field, planes = predicted(field.using(kernel, overlap))
-        return Slot(reference, expected, field, planes)
+        return slot_of(predicted(field.using(kernel, overlap)))
     found, second = predicted(field), predicted(field.using(other, False))
     if estimator.thorough and second.cost < (UNKNOWN if expected is None else 1) * found.cost:
         second = predicted(searched(other))
     best = min(found, second, key=_cost)
-    best = min(best, predicted(best.field.using(best.field.kernel, True)), key=_cost)
-    return Slot(reference, expected, best.field, best.planes)
+    return slot_of(min(best, predicted(best.field.using(best.field.kernel, True)), key=_cost))
 
 
 def _cost(predicted: _Predicted) -> float:

@@ -25,10 +25,13 @@ class MotionEstimator:
             from ..model.flow import load_flow
             self._flow = load_flow(config.threads)
 
-    def field(self, frame: Frame, reference: Reference, qp: int, expected: MotionField | None, kernel: str = "bicubic") -> MotionField:
-        """What predicts `frame` from `reference` with this filter; `expected` is the field that its coding will be told to expect."""
+    def field(self, frame: Frame, reference: Reference, qp: int, expected: MotionField | None, kernel: str = "bicubic",
+              threads: int = 1) -> MotionField:
+        """What predicts `frame` from `reference` with this filter; `expected` is the field that its coding will be told to expect. `threads`: of the
+        search, 0 for all cores."""
         if self._still:
             return MotionField.zero(*blocks(frame.width, frame.height)).using(kernel, False)
         before = reference.planes[0]
         candidates = None if self._flow is None else self._flow.vectors(frame.y, before, frame.depth)
-        return motion.search(frame.y, before, qp, depth=frame.depth, previous=expected, candidates=candidates, effort=self._effort, kernel=kernel)
+        return motion.search(frame.y, before, qp, depth=frame.depth, previous=expected, candidates=candidates, effort=self._effort, kernel=kernel,
+                             threads=threads)

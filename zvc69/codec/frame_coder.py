@@ -44,7 +44,8 @@ class FrameCoder:
     def __init__(self, model: Model, backend: Backend, profiler: Profiler, config: EncoderConfig) -> None:
         self._model, self._backend, self._stage = model, backend, profiler.stage
         self._estimator = MotionEstimator(config)
-        # References are searched side by side. Not more than two: each search holds sixteen pictures.
+        # References are searched side by side, a single one by several threads. Not more than two: each search holds sixteen pictures.
+        self._threads = config.threads
         self._each = map if config.threads == 1 else ThreadPoolExecutor(SEARCHES, "motion").map
         self._aside = None if config.threads == 1 else ThreadPoolExecutor(1, "zvc69-entropy")
         kinds = (False, True) if model.manifest.inter else (False,)     # I frames; P and B frames
@@ -107,7 +108,8 @@ class FrameCoder:
         return self._slots(missing, min(qp + TWICE_THE_STEP, MAX_QP), pts, (reference,))[0]
 
     def _slots(self, frame: Frame, qp: int, pts: int, references: Sequence[Reference]) -> list[Slot]:
-        return list(self._each(lambda reference: find_slot(self._estimator, frame, qp, pts, reference, self._stage), references))
+        threads = self._threads if len(references) == 1 else 1
+        return list(self._each(lambda reference: find_slot(self._estimator, frame, qp, pts, reference, self._stage, threads), references))
 
     def _code(self, frame: Frame, packed: NDArray[np.float32], conditions: Conditions, pts: int, prediction: Prediction | None = None,
               slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-def search(level: int, current: NDArray[np.uint8], reference: NDArray[np.uint8], depth: int, rate: int, effort: int, sharp: bool,
+def search(level: int, current: NDArray[np.uint8], reference: NDArray[np.uint8], depth: int, rate: int, effort: int, sharp: bool, threads: int,
            previous: NDArray[np.int16] | None, candidates: NDArray[np.int16] | None, vectors: NDArray[np.int16],
            splits: NDArray[np.uint8]) -> None: ...
 def sad(level: int, size_level: int, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int: ...

@@ -47,6 +47,7 @@ cdef extern from "motion/search.h" namespace "zvc" nogil:
         const Vector* candidates
         int effort
         cbool sharp
+        unsigned threads
         Vector* vectors
         uint8_t* splits
         # C++'s "lambda" is a Python keyword
@@ -91,7 +92,7 @@ cdef LumaPlane plane(const uint8_t[:, ::1] rows, int bytes):
     return result
 
 
-def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] reference, int depth, int rate, int effort, bint sharp,
+def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] reference, int depth, int rate, int effort, bint sharp, unsigned threads,
            const int16_t[:, :, ::1] previous, const int16_t[:, :, ::1] candidates, int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits):
     """`current` and `reference`: bytes of the samples; `rate` is the job's lambda."""
     cdef SearchJob job
@@ -103,7 +104,7 @@ def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] refer
         job.previous = <const Vector*>&previous[0, 0, 0]
     if candidates is not None:
         job.candidates = <const Vector*>&candidates[0, 0, 0]
-    job.lambda_, job.effort, job.sharp = rate, effort, sharp
+    job.lambda_, job.effort, job.sharp, job.threads = rate, effort, sharp, threads
     job.vectors, job.splits = <Vector*>&vectors[0, 0, 0], &splits[0, 0]
     with nogil:
         search_motion(<Isa>level, job)

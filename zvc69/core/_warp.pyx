@@ -24,6 +24,7 @@ cdef extern from "warp/warp.h" namespace "zvc" nogil:
         ptrdiff_t out_stride[3]
         int width[3]
         int height[3]
+        int first, last
         int depth
         const Taps* taps
         const LongTaps* luma
@@ -32,24 +33,27 @@ cdef extern from "warp/warp.h" namespace "zvc" nogil:
     void warp_flow(Isa isa, const WarpJob& job, const int16_t* vectors, unsigned threads) except +
 
 
-def warp(int level, references, outs, int depth, bint bilinear, bint sharp, bint overlap, const int16_t[:, :, ::1] vectors,
+def warp(int level, references, outs, int first, int depth, bint bilinear, bint sharp, bint overlap, const int16_t[:, :, ::1] vectors,
          bint dense, unsigned threads):
+    """Planes from number `first` on: 0 for luma."""
     cdef Py_buffer views[6]
     cdef WarpJob job
     cdef int held = 0, p, columns = vectors.shape[1]
+    job.first, job.last = first, first + len(references)
+    assert 0 <= first and job.last <= 3 and len(outs) == len(references)
     job.depth = depth
     job.taps = &kBilinear if bilinear else &kBicubic
     job.luma = &kSharp if sharp else NULL
     job.overlap = overlap
     try:
-        for p in range(3):
-            PyObject_GetBuffer(references[p], &views[held], PyBUF_STRIDES)
+        for p in range(first, job.last):
+            PyObject_GetBuffer(references[p - first], &views[held], PyBUF_STRIDES)
             held += 1
             job.reference[p] = <const uint8_t*>views[held - 1].buf
             job.stride[p] = views[held - 1].strides[0]
             job.height[p] = views[held - 1].shape[0]
             job.width[p] = views[held - 1].shape[1]
-            PyObject_GetBuffer(outs[p], &views[held], PyBUF_STRIDES | PyBUF_WRITABLE)
+            PyObject_GetBuffer(outs[p - first], &views[held], PyBUF_STRIDES | PyBUF_WRITABLE)
             held += 1
             job.out[p] = <uint8_t*>views[held - 1].buf
             job.out_stride[p] = views[held - 1].strides[0]

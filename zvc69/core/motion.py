@@ -1,6 +1,7 @@
 """Block motion: fields of quarter-pel vectors, their search, and their lossless coding together with the copy map."""
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from zvc69.errors import CorruptStreamError
 from . import _motion, cpu
 from .motion_tables import CONTEXTS
 from .pack import DEPTHS, blocks
-from .warp import LARGEST_VECTOR, Planes, compensate
+from .warp import LARGEST_VECTOR, Planes, compensate, compensate_chroma, compensate_luma
 
 EFFORTS = (0, 1, 2)
 KERNELS = ("bicubic", "sharp")
@@ -136,6 +137,14 @@ class MotionField:
         """The picture that this field predicts from the reference `planes` (y, u, v): see `warp.compensate`."""
         return compensate(*planes, self.vectors, depth, self.kernel, overlap=self.overlap, threads=threads, out=out)
 
+    def warp_luma(self, y: np.ndarray, depth: int) -> np.ndarray:
+        """`warp`'s first plane, of the reference's."""
+        return compensate_luma(y, self.vectors, depth, self.kernel, overlap=self.overlap)
+
+    def warp_chroma(self, u: np.ndarray, v: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
+        """`warp`'s other planes, of the reference's."""
+        return compensate_chroma(u, v, self.vectors, depth, self.kernel, overlap=self.overlap)
+
     def __eq__(self, other: object) -> bool:
         return (isinstance(other, MotionField) and (self.kernel, self.overlap) == (other.kernel, other.overlap)
                 and np.array_equal(self.vectors, other.vectors) and np.array_equal(self.splits, other.splits))
@@ -147,22 +156,26 @@ class MotionField:
 
 
 def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: int, previous: MotionField | None = None,
-           candidates: NDArray[np.int16] | None = None, effort: int = 1, kernel: str = "bicubic") -> MotionField:
+           candidates: NDArray[np.int16] | None = None, effort: int = 1, kernel: str = "bicubic",
+           threads: int = 1) -> MotionField:
     """Field that predicts the luma plane `current_y` from `reference_y` at the least SATD + 0.25 step(qp) bits.
 
     Both planes are (height, width), uint8 at `depth` 8, uint16 at 10 and 12; `qp` is 0..63. `previous` is the field of the frame before, a
     source of candidates (give the same one to `encode`). `candidates` are further ones, of any origin: (h, w, 2) int16, a quarter-pel vector
     of every 8x8 block; those beyond 2047 or the picture's surroundings are passed over. `effort` 0 is the fastest, 2 the most thorough. `kernel`
-    is the filter that the field is to compensate with, and carries, without overlap. The result is the same at every instruction set.
+    is the filter that the field is to compensate with, and carries, without overlap. The result is the same at every instruction set, and by
+    however many `threads` (0: all cores).
 
     Method: vectors of 32x32 blocks at 1/4 size, of 16x16 at 1/2 size around those, then per block candidates of neighbours, the previous field and the
     level above, diamond steps of whole pixels, squares of half and quarter pixels with the compensation's own filter;
     quadtree from below. Up to whole pixels plain absolute differences are taken, then those of 8x8 Hadamard transforms; at effort 2 all of it again around what was found. 10 and 12 bit planes are searched by their high 8 bits.
 
-    Raises ValueError for another depth, shape, dtype, qp, effort or kernel.
+    Raises ValueError for another depth, shape, dtype, qp, effort, kernel, or fewer than no threads.
     """
     if kernel not in KERNELS:
         raise ValueError(f"kernel {kernel!r} is not one of {KERNELS}")
+    if threads < 0:
+        raise ValueError(f"{threads} threads")
     if depth not in DEPTHS:
         raise ValueError(f"bit depth {depth} is not one of {DEPTHS}")
     if not 0 <= qp <= 63 or effort not in EFFORTS:
@@ -177,7 +190,7 @@ def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: in
     vectors, splits = np.empty((h, w, 2), np.int16), np.empty((h // 4, w // 4), np.uint8)
     step = 2 * 2 ** (qp / 10.5)
     _motion.search(cpu.level(), _bytes(current_y), _bytes(reference_y), depth, round(16 * SEARCH_WEIGHT * step), effort, kernel == "sharp",
-                   _previous(previous, h, w), None if candidates is None else np.ascontiguousarray(candidates), vectors, splits)
+                   threads or os.cpu_count() or 1, _previous(previous, h, w), None if candidates is None else np.ascontiguousarray(candidates), vectors, splits)
     return MotionField._valid(vectors, splits, kernel)
 
 

@@ -42,14 +42,33 @@ def compensate(y: np.ndarray, u: np.ndarray, v: np.ndarray, field: NDArray[np.in
     [23, 25, 27, 29]
     """
     reference = _reference(y, u, v, depth)
-    shape = (*blocks(y.shape[1], y.shape[0]), 2)
+    return _compensated(reference, 0, y.shape, field, depth, kernel, overlap, threads, out)
+
+
+def compensate_luma(y: np.ndarray, field: NDArray[np.int16], depth: int, kernel: str = "bicubic", *, overlap: bool = False, threads: int = 1) -> np.ndarray:
+    """The first plane of `compensate` alone, of the reference's `y`. Raises as that does."""
+    return _compensated((_luma(y, depth),), 0, y.shape, field, depth, kernel, overlap, threads, None)[0]
+
+
+def compensate_chroma(u: np.ndarray, v: np.ndarray, field: NDArray[np.int16], depth: int, kernel: str = "bicubic", *, overlap: bool = False,
+                      threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """The other planes of `compensate` alone, of the reference's `u` and `v`. Raises as that does."""
+    if u.ndim != 2 or 0 in u.shape:
+        raise ValueError(f"u must be a plane of at least one sample, not of shape {u.shape}")
+    return _compensated(_chroma(u, v, u.shape, depth), 1, (2 * u.shape[0], 2 * u.shape[1]), field, depth, kernel, overlap, threads, None)
+
+
+def _compensated(reference: tuple[np.ndarray, ...], first: int, size: tuple[int, int], field: NDArray[np.int16], depth: int, kernel: str, overlap: bool,
+                 threads: int, out: Planes | None) -> tuple[np.ndarray, ...]:
+    """Planes from number `first` on of a picture whose luma is of this (height, width)."""
+    shape = (*blocks(size[1], size[0]), 2)
     if field.dtype != np.int16 or field.shape != shape:
         raise ValueError(f"field must be int16 of shape {shape}, not {field.dtype} of shape {field.shape}")
     if field.min() < -LARGEST_VECTOR or field.max() > LARGEST_VECTOR:
         raise ValueError(f"field holds vectors beyond {LARGEST_VECTOR} quarter pixels")
     if kernel not in KERNELS:
         raise ValueError(f"kernel {kernel!r} is not one of {KERNELS}")
-    return _warped(reference, field, depth, kernel, overlap, False, threads, out)
+    return _warped(reference, first, field, depth, kernel, overlap, False, threads, out)
 
 
 def warp_flow(y: np.ndarray, u: np.ndarray, v: np.ndarray, flow: NDArray[np.int16], depth: int,
@@ -65,36 +84,45 @@ def warp_flow(y: np.ndarray, u: np.ndarray, v: np.ndarray, flow: NDArray[np.int1
         raise ValueError(f"flow must be int16 of shape {shape}, not {flow.dtype} of shape {flow.shape}")
     if kernel not in FLOW_KERNELS:
         raise ValueError(f"kernel {kernel!r} of a flow is not one of {FLOW_KERNELS}")
-    return _warped(reference, flow, depth, kernel, False, True, threads, out)
+    return _warped(reference, 0, flow, depth, kernel, False, True, threads, out)
 
 
-def _warped(reference: Planes, vectors: NDArray[np.int16], depth: int, kernel: str, overlap: bool, dense: bool, threads: int,
-            out: Planes | None) -> Planes:
+def _warped(reference: tuple[np.ndarray, ...], first: int, vectors: NDArray[np.int16], depth: int, kernel: str, overlap: bool, dense: bool, threads: int,
+            out: tuple[np.ndarray, ...] | None) -> tuple[np.ndarray, ...]:
     if threads < 0:
         raise ValueError(f"{threads} threads")
     if out is None:
-        y, u, v = (np.empty(plane.shape, plane.dtype) for plane in reference)
-        out = y, u, v
+        out = tuple(np.empty(plane.shape, plane.dtype) for plane in reference)
     for plane, like in zip(out, reference, strict=True):
         if (plane.shape != like.shape or plane.dtype != like.dtype or not plane.flags.writeable
                 or plane.strides[1] != plane.itemsize or np.may_share_memory(plane, like)):
             raise ValueError(f"out must be writable {like.dtype} planes beside the reference, of its shapes")
-    _warp.warp(cpu.level(), reference, out, depth, kernel == "bilinear", kernel == "sharp", overlap,
+    _warp.warp(cpu.level(), reference, out, first, depth, kernel == "bilinear", kernel == "sharp", overlap,
                np.ascontiguousarray(vectors), dense, threads or os.cpu_count() or 1)
     return out
 
 
 def _reference(y: np.ndarray, u: np.ndarray, v: np.ndarray, depth: int) -> Planes:
+    y = _luma(y, depth)
+    return y, *_chroma(u, v, ((y.shape[0] + 1) // 2, (y.shape[1] + 1) // 2), depth)
+
+
+def _luma(y: np.ndarray, depth: int) -> np.ndarray:
     if depth not in DEPTHS:
         raise ValueError(f"bit depth {depth} is not one of {DEPTHS}")
-    dtype = np.dtype(np.uint8 if depth == 8 else np.uint16)
     if y.ndim != 2 or 0 in y.shape:
         raise ValueError(f"y must be a plane of at least one sample, not of shape {y.shape}")
-    half = (y.shape[0] + 1) // 2, (y.shape[1] + 1) // 2
-    return _plane("y", y, y.shape, dtype), _plane("u", u, half, dtype), _plane("v", v, half, dtype)
+    return _plane("y", y, y.shape, depth)
 
 
-def _plane(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def _chroma(u: np.ndarray, v: np.ndarray, shape: tuple[int, ...], depth: int) -> tuple[np.ndarray, np.ndarray]:
+    if depth not in DEPTHS:
+        raise ValueError(f"bit depth {depth} is not one of {DEPTHS}")
+    return _plane("u", u, shape, depth), _plane("v", v, shape, depth)
+
+
+def _plane(name: str, array: np.ndarray, shape: tuple[int, ...], depth: int) -> np.ndarray:
+    dtype = np.dtype(np.uint8 if depth == 8 else np.uint16)
     if array.dtype != dtype or array.shape != shape:
         raise ValueError(f"{name} must be {dtype} of shape {shape}, not {array.dtype} of shape {array.shape}")
     # The kernels step over rows freely, in whole samples; the samples of a row must be neighbours, and offsets fit int32.
