@@ -149,6 +149,12 @@ def test_rejects_what_does_not_fit():
                   (y, u, v, field, 8, "cubic"), (y[0], u, v, field, 8)):
         with pytest.raises(ValueError):
             warp.compensate(*wrong)
+    for wrong in ((y, field[1:], 8), (y, field, 9), (y, far, 8), (y[0], field, 8)):
+        with pytest.raises(ValueError):
+            warp.compensate_luma(*wrong)
+    for wrong in ((u, v[:-1], field, 8), (u, v, field[1:], 8), (u, v, field, 10), (u[0], v, field, 8)):
+        with pytest.raises(ValueError):
+            warp.compensate_chroma(*wrong)
     for wrong in ((y, u, v, field, 8), (y, u, v, np.zeros((31, 33), np.int16), 8), (y, u, v, np.zeros((31, 33, 2), np.int16), 8, "sharp")):
         with pytest.raises(ValueError):
             warp.warp_flow(*wrong)

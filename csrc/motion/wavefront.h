@@ -29,7 +29,7 @@ private:
     int rounds_ = 0;
 };
 
-// step(i, j) once for each of rows x columns, each row from left to right, and after (i - 1, j + right) or the end of that row. So everything that comes
+// step(i, j) once for each of rows x columns, each row from left to right, after (i - 1, j + right) or the end of that row. So everything that comes
 // before it in reading order, up to there, is done, and nothing of later rows but columns below j - right. step must not throw.
 template <class Step>
 void wavefront(int rows, int columns, int right, unsigned threads, const Step& step) {

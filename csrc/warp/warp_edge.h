@@ -24,7 +24,8 @@ template <class Sample>
 inline __m128i load_samples(const Sample* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 
 // First pass: `taps` are eight, the last ones zero where there are four, from column 0 of `source` on.
-inline void filter_pairs(const std::uint8_t* source, std::ptrdiff_t stride, int rows, int last, const std::int8_t (&taps)[8], int, std::uint32_t* to) {
+inline void filter_pairs(const std::uint8_t* source, std::ptrdiff_t stride, int rows, int last, const std::int8_t (&taps)[8], int,
+                         std::uint32_t* to) {
     std::uint64_t all;
     std::memcpy(&all, taps, 8);
     const __m256i weights = _mm256_set1_epi64x(static_cast<long long>(all));
@@ -39,7 +40,8 @@ inline void filter_pairs(const std::uint8_t* source, std::ptrdiff_t stride, int 
     }
 }
 
-inline void filter_pairs(const std::uint16_t* source, std::ptrdiff_t stride, int rows, int last, const std::int8_t (&taps)[8], int shift, std::uint32_t* to) {
+inline void filter_pairs(const std::uint16_t* source, std::ptrdiff_t stride, int rows, int last, const std::int8_t (&taps)[8], int shift,
+                         std::uint32_t* to) {
     std::int64_t all;
     std::memcpy(&all, taps, 8);
     const __m256i weights = _mm256_broadcastsi128_si256(_mm_cvtepi8_epi16(_mm_cvtsi64_si128(all))), half = _mm256_set1_epi32(1 << shift >> 1);

@@ -33,10 +33,13 @@ def compensation(rng, level):
                 picture = planes(rng, width, height, depth)
                 picture[0][:8, :8] = (1 << depth) - 1  # overshoots are clipped
                 field = block_field(rng, width, height, int(rng.choice([9, 60, 900])))
-                for threads, overlap in ((1, False), (3, False), (1, True), (3, True)):
-                    compare_planes(f"{width}x{height} depth {depth} {kernel} {threads} threads{' overlap' * overlap}",
-                                   warp.compensate(*picture, field, depth, kernel, overlap=overlap, threads=threads),
-                                   reference.compensate(*picture, field, depth, kernel, overlap))
+                for overlap in (False, True):
+                    want = reference.compensate(*picture, field, depth, kernel, overlap)
+                    for threads in (1, 3):
+                        how, what = {"overlap": overlap, "threads": threads}, f"{width}x{height} depth {depth} {kernel} {threads} threads{' overlap' * overlap}"
+                        compare_planes(what, warp.compensate(*picture, field, depth, kernel, **how), want)
+                        compare_planes(f"{what}, planes apart", (warp.compensate_luma(picture[0], field, depth, kernel, **how),
+                                                                 *warp.compensate_chroma(*picture[1:], field, depth, kernel, **how)), want)
 
 
 @check("warp", "warp_flow")
