@@ -7,6 +7,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from ..core.pool import Pool
 from ..errors import BackendError
 from .sizes import size_of
 from .store import Model
@@ -27,7 +28,7 @@ class OpenVinoRunner:
 
     def __init__(self, model: Model, threads: int = 0, precision: str = "f32"):
         self._model, self._lock = model, threading.Lock()
-        self._core, self._local = openvino.Core(), threading.local()
+        self._core, self._local, self._pool = openvino.Core(), threading.local(), Pool()
         self._fixed: dict[str, tuple[dict[str, int], openvino.CompiledModel]] = {}
         self._any: dict[str, openvino.CompiledModel] = {}
         self._settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
@@ -68,4 +69,9 @@ class OpenVinoRunner:
         except RuntimeError as error:
             raise BackendError(f"OpenVINO failed in {graph}: {str(error).splitlines()[0]}") from error
         # copies: the request's own tensors are overwritten by its next run
-        return [np.array(results[i][0]) for i in range(len(results))]
+        return [self._copied(results[i][0]) for i in range(len(results))]
+
+    def _copied(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        copy = self._pool.empty(array.shape, np.float32)
+        np.copyto(copy, array)
+        return copy
