@@ -1,6 +1,7 @@
 """Runs that are coded in more than one way for trial."""
 from __future__ import annotations
 
+import doctest
 import io
 import itertools
 
@@ -10,15 +11,16 @@ import pytest
 import zvc69
 from zvc69 import Encoder, Frame
 from zvc69.bitstream import FrameType
+from zvc69.codec import trial
 from zvc69.codec.copying import chroma_weight
 from zvc69.codec.frame_coder import Coded
-from zvc69.codec.gop import FramePlan
+from zvc69.codec.gop import FramePlan, GopPlanner
 from zvc69.codec.slots import Reference, missing_in_mean
-from zvc69.codec.trial import RunCost, RunTrials, Tried, squared_error
+from zvc69.codec.trial import RunCost, RunTrials, Tried, squared_error, stand_ins
 
 from .inter_samples import HEIGHT, MODEL, WIDTH, coded, picture
 
-WAYS = ["P frames"], ["B frames"]
+WAYS = [FramePlan(1, FrameType.P, 0)], [FramePlan(1, FrameType.B, 0)]
 
 
 class Attempts:
@@ -27,9 +29,10 @@ class Attempts:
     def __init__(self, *costs: tuple[float, float]) -> None:
         self.costs, self.runs = list(costs), 0
 
-    def __call__(self, plans) -> Tried:
-        self.runs += plans == WAYS[0]
-        return Tried(self.costs[min(self.runs, len(self.costs)) - 1][plans == WAYS[1]], {})
+    def __call__(self, frames) -> Tried:
+        between = frames[0].plan.type == FrameType.B
+        self.runs += not between
+        return Tried(self.costs[min(self.runs, len(self.costs)) - 1][between], {})
 
 
 def test_way_that_costs_less_is_kept_until_the_next_trial():
@@ -61,7 +64,7 @@ def test_b_frames_that_win_behind_a_keyframe_are_not():
 def test_shorter_runs_of_b_frames_are_tried_from_effort_2_on(effort, tried):
     ways = [[FramePlan(n, FrameType.P, 0)] for n in range(3)]
     attempts = []
-    RunTrials(lambda plans: attempts.append(plans) or Tried(float(len(attempts)), {}), effort).choose(ways, full=True)
+    RunTrials(lambda frames: attempts.append([frame.plan for frame in frames]) or Tried(float(len(attempts)), {}), effort).choose(ways, full=True)
     assert attempts == ways[:tried]
 
 
@@ -72,6 +75,40 @@ def test_new_scene_is_tried_at_its_first_whole_run():
     trials.begin_scene()
     assert trials.choose(WAYS, full=False) == WAYS[0] and attempts.runs == 1
     assert trials.choose(WAYS, full=True) == WAYS[0] and attempts.runs == 2
+
+
+def test_part_of_a_run_stands_for_all_of_it_at_effort_1():
+    planner = GopPlanner(0, b_frames=7)
+    planner.push(0)
+    b_frames = [plan for n in range(1, 9) for plan in planner.push(n)]
+    planner = GopPlanner(0)
+    p_frames = [plan for n in range(9) for plan in planner.push(n)][1:]
+
+    def told(plans, effort):
+        attempts = []
+        RunTrials(lambda frames: attempts.append(frames) or Tried(0.0, {}), effort).choose([plans], full=True)
+        return [(frame.plan.number, frame.frames, frame.last) for frame in attempts[0]]
+
+    assert told(b_frames, 1) == [(8, 1, True), (4, 1, False), (2, 2, False), (1, 2, False), (3, 2, False)]
+    assert told(p_frames, 1) == [(1, 4 / 3, False), (2, 2, False), (3, 4 / 3, False), (4, 2, True), (5, 4 / 3, False)]
+    for plans in (b_frames, p_frames):
+        assert told(plans, 2) == [(plan.number, 1, plan.number == 8) for plan in plans]
+
+
+def test_kinds_of_frames_that_come_late_are_waited_for():
+    plans = [FramePlan(n, FrameType.P, offset) for n, offset in enumerate((0, 0, 0, 1))]
+    assert [frame.plan for frame in stand_ins(plans, 0.25)] == plans
+
+
+def test_frames_count_for_those_that_they_stand_for():
+    picture = Frame(*(np.zeros(shape, np.uint8) for shape in ((16, 16), (8, 8), (8, 8))))
+    codings = [Coded(b"x" * n, Reference((picture.y + n, picture.u, picture.v), None, 0, 30), (None, None)) for n in (3, 5)]
+    twice, once = RunCost(30), RunCost(30)
+    for coding in codings:
+        twice.add(picture, coding, frames=2, last=False)
+        for _ in range(2):
+            once.add(picture, coding, last=False)
+    assert twice.total == pytest.approx(once.total)
 
 
 def test_frame_of_a_trial_serves_only_if_all_before_it_did():
@@ -152,3 +189,7 @@ def test_error_of_planes_weighs_chroma_and_depth():
     grey = np.full((16, 16), 400, np.uint16), *2 * [np.full((8, 8), 400, np.uint16)]
     other = grey[0] + np.uint16(4), grey[1] - np.uint16(8), grey[2]
     assert squared_error(Frame(*grey, depth=10), other, qp=30) == pytest.approx(256 * 1 + 64 * 4 * chroma_weight(30))
+
+
+def test_documentation_examples():
+    assert doctest.testmod(trial).failed == 0

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -27,7 +27,7 @@ from .ratecontrol import Clip, FrameStatistics, PlannedFrame, Statistics, finger
 from .references import PictureBuffer
 from .scenecut import SceneCutDetector
 from .slots import Reference
-from .trial import LONGEST_RUN, SHORTER_RUNS, RunCost, RunTrials, Tried
+from .trial import LONGEST_RUN, SHORTER_RUNS, RunCost, RunTrials, StandIn, Tried
 
 
 class Encoder:
@@ -232,14 +232,14 @@ class Encoder:
             nearest, *others = self._past(plan.number, pictures)
         return self._coder.inter(picture, qp, plan.number, nearest, others, between=plan.type == FrameType.B, wanted=trial or plan.stored, trial=trial)
 
-    def _attempt(self, plans: Plans) -> Tried:
-        """A run of P and B frames coded for trial."""
+    def _attempt(self, run: Sequence[StandIn]) -> Tried:
+        """Frames of a run of P and B frames coded for trial."""
         pictures, cost, frames = self._pictures.copy(), RunCost(self._base_qp), {}
-        last = max(plan.number for plan in plans)
-        for plan in plans:
+        for frame in run:
+            plan = frame.plan
             picture, qp = self._waiting[plan.number].picture, min(max(round(self._base_qp + plan.offset), 0), MAX_QP)
             coded = self._code_at(qp, plan, picture, pictures, trial=True)
-            cost.add(picture, coded, last=plan.number == last)
+            cost.add(picture, coded, frames=frame.frames, last=frame.last)
             if plan.stored:
                 pictures.add(coded.reference, plan.number)
             else:

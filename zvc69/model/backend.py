@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -189,7 +190,8 @@ def create_backend(name: str, model: Model, threads: int = 0) -> Backend:
     if chosen == "cpu":
         from .onnx_runner import OnnxRunner
         runner = OnnxRunner(model, threads)
-        return Backend(chosen, runner, TiledFrames(model, partial(runner.run, any_size=True)) if model.manifest.inter else None)
+        tiled = TiledFrames(model, partial(runner.run, any_size=True), threads or os.cpu_count() or 1) if model.manifest.inter else None
+        return Backend(chosen, runner, tiled)
     if chosen == "cuda":
         from .cuda_backend import CudaBackend
         return CudaBackend(model)

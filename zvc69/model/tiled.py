@@ -24,9 +24,9 @@ Run = Callable[[str, dict[str, NDArray]], list[Array]]
 GRAPHS = ("context", "analysis", "hyper_analysis", "mean_1", "refine_inter", "synthesise_inter")
 TIME = {"context": 1.9, "analysis": 2.3, "hyper_analysis": 0.2, "mean_1": 0.7, "refine_inter": 0.8, "synthesise_inter": 3.1}
 """Of the stages, for the same area."""
-CALLS_MS, BLOCK_MS = 2.0, 0.165
-"""What a part takes besides the time for its area, and what a block of the picture does: lite, on one core with AVX-512."""
-APART = 1.25
+CALLS, CALLS_BESIDE = 7.0, 15.0
+"""Blocks of the picture that take as long as what a part takes besides its area: by one thread, and for each of more threads. Lite, AVX-512."""
+APART = 1.15
 """Time of the stages one by one, of the same area at once."""
 LEAST_COPIED = 0.3
 """Of the blocks: below, nothing is planned; nor where all that is within a block of coded ones, about what stages see, would take too long."""
@@ -63,10 +63,10 @@ class Part:
 
 
 class TiledFrames:
-    """The stages of one model. Arrays are as for `Backend`, without batch axis."""
+    """The stages of one model, run by so many threads. Arrays are as for `Backend`, without batch axis."""
 
-    def __init__(self, model: Model, run: Run):
-        self._model, self._run_graph = model, run
+    def __init__(self, model: Model, run: Run, threads: int = 1):
+        self._model, self._run_graph, self._threads = model, run, threads
 
     @cached_property
     def _reach(self) -> dict[str, Reach]:
@@ -79,9 +79,10 @@ class TiledFrames:
         if copy is None or copy.mean() < LEAST_COPIED or APART * _surrounded(~copy).mean() > WORTH:
             return None
         halos, (rows, columns) = self._halos[encode], copy.shape
+        calls = CALLS if self._threads == 1 else CALLS_BESIDE * self._threads
 
         def cost(top: NDArray, left: NDArray, bottom: NDArray, right: NDArray) -> NDArray:
-            total = CALLS_MS / BLOCK_MS + np.zeros(len(top))
+            total = calls + np.zeros(len(top))
             for share, halo in halos:
                 height = np.minimum(bottom + halo, rows) - np.maximum(top - halo, 0)
                 total += APART * share * height * (np.minimum(right + halo, columns) - np.maximum(left - halo, 0))
