@@ -32,7 +32,9 @@ def coded(frames: int = 120, **options):
 def test_buffer_of_a_constant_rate_never_runs_empty(options):
     encoder, packets = coded(bitrate=200, vbv_bufsize=100, **options)
     sizes = [8 * len(packet) for packet in packets]
-    assert min(vbv_trace(sizes, 200_000 / 25, 100_000)) >= 0
+    trace = vbv_trace(sizes, 200_000 / 25, 100_000)
+    assert min(trace) >= 0
+    assert all(content + 200_000 / 25 <= 100_001 for content, packet in zip(trace, packets) if packet.header.qp > 0)
     assert sum(sizes[50:]) / (len(sizes) - 50) == pytest.approx(8000, rel=0.08)
     decoder = Decoder(encoder.header, threads=1)
     assert len([frame for packet in packets for frame in decoder.decode(bytes(packet))] + decoder.flush()) == 120

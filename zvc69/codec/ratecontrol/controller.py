@@ -20,6 +20,10 @@ WORTH = 3
 """By how many QPs a keyframe must have missed what it should have been, to be coded again for that."""
 
 
+FILLING, LOWER = 2, 6
+"""Times more that a frame is coded again so that a buffer of constant rate does not overflow, and QPs that each is lower at least."""
+
+
 class BaseQp(Protocol):
     """What the QPs of frames are derived from."""
 
@@ -53,7 +57,8 @@ class RateController:
     model          bits of frames by QP
     limits         bounds of each frame's bits
     vbv            a buffer that must not underflow, if any
-    max_reencodes  times that a frame is coded again at most, to keep within limits. With a VBV buffer and 1 or more, once more still, at QP 63, if it would underflow
+    max_reencodes  times that a frame is coded again at most, to keep within limits. With a VBV buffer and 1 or more, once more still, at QP 63, if it would underflow, and
+                   twice more, at lower QPs, if one of constant rate would overflow
 
     For every frame: `begin` gives a QP; `judge` is told the bits and gives the next QP to try, or None; then `chosen` is the QP whose
     bits count, and `finish` is told them.
@@ -120,7 +125,7 @@ class RateController:
     def _next(self, bits: int) -> int | None:
         """The QP to try after this one, None to be content."""
         if len(self._tried) > self._max:
-            return MAX_QP if self._max and self._vbv is not None and self._underflows() else None
+            return self._last_resort() if self._max and self._vbv is not None else None
         too_many = [qp for qp, tried in self._tried.items() if tried > self._most]
         too_few = [qp for qp, tried in self._tried.items() if tried < self._least]
         low, high = max(too_many, default=-1) + 1, min(too_few, default=MAX_QP + 1) - 1
@@ -135,6 +140,15 @@ class RateController:
             return self._replanned(bits)
         return None
 
+    def _last_resort(self) -> int | None:
+        """A QP to try where those tried, as many as there may be, would break the buffer."""
+        if min(self._tried.values()) > self._vbv.most:
+            return MAX_QP
+        if max(self._tried.values()) < self._vbv.least and len(self._tried) <= self._max + FILLING:
+            lowest = min(self._tried)
+            return max(min(self._moved(self._tried[lowest], self._vbv.least / AIM, math.floor), lowest - LOWER), 0)
+        return None
+
     def _moved(self, bits: int, target: float, rounded) -> int:
         slope = self._model.slope(self._frame.kind)
         return _clipped(self._qp + rounded(math.log2(bits / max(target, 1.0)) / slope))
@@ -144,9 +158,6 @@ class RateController:
         self._model.learn(self._frame.kind, self._frame.complexity, self._qp, bits)
         qp = self._first()
         return qp if abs(qp - self._qp) >= WORTH else None
-
-    def _underflows(self) -> bool:
-        return min(self._tried.values()) > self._vbv.most
 
     def _badness(self, qp: int) -> tuple[float, float, int]:
         bits = self._tried[qp]
