@@ -1,6 +1,7 @@
 // Splits a picture among threads and a row of blocks into runs of one vector.
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -12,11 +13,10 @@ namespace {
 
 template <class Sample>
 void warp_plane(const WarpKernels& kernels, const WarpJob& job, int plane, const BlockVector* vectors, int columns,
-                int first_row, int last_row) {
+                int first_row, int last, const BlockEdges* edges) {
     BlockWarper<Sample> warper(kernels, job, plane);
     const int block = warper.block(), width = job.width[plane], height = job.height[plane], blocks = (width + block - 1) / block;
-    const int last = std::min(last_row, (height + block - 1) / block);
-    if (job.overlap) return BlockOverlap<Sample>(kernels, warper, vectors, columns).run(first_row, last);
+    if (edges) return BlockOverlap<Sample>(kernels, warper, *edges).run(first_row, last);
     for (int i = first_row; i < last; ++i) {
         const BlockVector* row = vectors + static_cast<std::ptrdiff_t>(i) * columns;
         const int h = std::min(block, height - i * block);
@@ -53,12 +53,16 @@ void share(int count, unsigned threads, const Part& part) {
 void warp_blocks(Isa isa, const WarpJob& job, const std::int16_t* vectors, int columns, unsigned threads) {
     const WarpKernels& kernels = warp_kernels(isa);
     const auto* field = reinterpret_cast<const BlockVector*>(vectors);
-    share(job.first == 0 ? (job.height[0] + 7) / 8 : (job.height[1] + 3) / 4, threads, [&](int first, int last) {
+    const int luma = job.first == 0, size = luma ? 8 : 4;
+    const int across = (job.width[!luma] + size - 1) / size, down = (job.height[!luma] + size - 1) / size;  // blocks: as many in each plane
+    share(down, threads, [&](int first, int last) {
+        std::optional<BlockEdges> edges;
+        if (job.overlap) edges.emplace(field, columns, across, down, first, last);
         for (int plane = job.first; plane < job.last; ++plane) {
             if (job.depth == 8) {
-                warp_plane<std::uint8_t>(kernels, job, plane, field, columns, first, last);
+                warp_plane<std::uint8_t>(kernels, job, plane, field, columns, first, last, edges ? &*edges : nullptr);
             } else {
-                warp_plane<std::uint16_t>(kernels, job, plane, field, columns, first, last);
+                warp_plane<std::uint16_t>(kernels, job, plane, field, columns, first, last, edges ? &*edges : nullptr);
             }
         }
     });
