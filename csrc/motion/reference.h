@@ -71,7 +71,7 @@ public:
     }
 
 private:
-    static constexpr int kRows = 32, kColumns = 192;  // of a tile; the first ones begin where blocks may
+    static constexpr int kRows = 32, kColumns = 128;  // of a tile; the first ones begin where blocks may
 
     enum class Tile : std::uint8_t { kMissing, kTaken, kDone };
 

@@ -47,7 +47,7 @@ class FrameCoder:
         # References are searched side by side, a single one by several threads. Not more than two: each search holds sixteen pictures.
         self._threads = config.threads
         self._each = map if config.threads == 1 else ThreadPoolExecutor(SEARCHES, "motion").map
-        self._aside = None if config.threads == 1 else ThreadPoolExecutor(1, "zvc69-entropy")
+        self._aside = None if config.threads == 1 else ThreadPoolExecutor(1, "zvc69-aside")
         kinds = (False, True) if model.manifest.inter else (False,)     # I frames; P and B frames
         self._rounding = {inter: Rounding(model, config.rounding, config.tune, inter=inter) for inter in kinds}
         self._steps, self._key_steps = 0, 0
@@ -74,6 +74,7 @@ class FrameCoder:
 
         wanted: later frames will refer to it. trial: latents are not refined.
         """
+        packing = None if self._aside is None else self._aside.submit(pack, *frame.planes, frame.depth)     # beside the search
         slot_a, *rest = self._both_sides(frame, qp, pts, a, *others) if between else self._slots(frame, qp, pts, (a, *others))
         with self._stage("motion"):
             if not between and rest:
@@ -82,7 +83,7 @@ class FrameCoder:
         with self._stage("compensate"):
             prediction = predict(slot_a.planes, None if slot_b is None else slot_b.planes, frame.depth, between=between)
         with self._stage("pack"):
-            packed = pack(*frame.planes, frame.depth)
+            packed = pack(*frame.planes, frame.depth) if packing is None else packing.result()
             take_padding(packed, prediction.slots.base, frame.width, frame.height)
         with self._stage("copy"):
             copy = choose_copies(packed, prediction.slots.base, qp)
