@@ -1,6 +1,6 @@
 """Rate control: how closely bitrates are held, what a decoder's buffer sees, and two passes beside one.
 
-    python -m benchmarks.ratecontrol CLIPS [--size 352x288] [--larger 640x360] [--full NAME] [--seconds 14.2] [--every 1] [--preset fast] [--output benchmarks/results/ratecontrol.json]
+    python -m benchmarks.ratecontrol CLIPS [--size 176x144] [--larger 352x288] [--full NAME] [--seconds 12.2] [--every 2] [--preset fast] [--output benchmarks/results/ratecontrol.json]
 
 CLIPS is a folder of videos. Each is scaled to one size, one of `every` frames kept, and looped; "all" has two seconds of each, one after another,
 which is also coded at a larger size; and NAME is coded at its own size. Bitrates are 0.1 bits per pixel. "worst" is the largest share by which any 10 seconds after the first 2 are off the bitrate, "windows" those of the 10 seconds that begin
@@ -138,11 +138,11 @@ def passes(frames: list[Frame], rate: Fraction, preset: str) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
-    parser.add_argument("--size", default="352x288")
-    parser.add_argument("--larger", default="640x360")
+    parser.add_argument("--size", default="176x144")
+    parser.add_argument("--larger", default="352x288")
     parser.add_argument("--full", default="night_lights_640x360", help="name of the clip that is coded at its own size")
-    parser.add_argument("--seconds", type=float, default=14.2, help="length of each looped clip")
-    parser.add_argument("--every", type=int, default=1, help="of so many frames one is kept")
+    parser.add_argument("--seconds", type=float, default=12.2, help="length of each looped clip")
+    parser.add_argument("--every", type=int, default=2, help="of so many frames one is kept")
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--output", type=Path, help="the record (JSON)")
     arguments = parser.parse_args()

@@ -200,7 +200,7 @@ def presets() -> list[str]:
 
 def smaller(result: dict) -> str:
     """What was done to clips that were too large for the time."""
-    return f"Clips wider than {result['widest']} were made smaller, a whole number of times each way. " if result.get("widest", 16384) < 16384 else ""
+    return f"Clips wider than {result['widest']} were made smaller, a whole number of times each way. " if result["widest"] < 16384 else ""
 
 
 def lookahead() -> list[str]:
@@ -258,7 +258,7 @@ def rate_control() -> list[str]:
     result = load("ratecontrol")
     runs = {name: run for name, run in result["runs"].items() if name != "passes"}
     lines = heading("Rate control", result) + [result["method"], ""]
-    rows = [[*name.rsplit(" ", 1), f"{run['kbps']:.1f}", f"{run['frames']} ({run.get('b_frames', '?')})", f"{run['worst']:+.1%}", " ".join(f"{100 * share:+.1f}" for share in run.get("windows", [])), f"{run['whole']:+.1%}", f"{run['mean_qp']:.1f}", str(run["reencodes"]),
+    rows = [[*name.rsplit(" ", 1), f"{run['kbps']:.1f}", f"{run['frames']} ({run['b_frames']})", f"{run['worst']:+.1%}", " ".join(f"{100 * share:+.1f}" for share in run["windows"]), f"{run['whole']:+.1%}", f"{run['mean_qp']:.1f}", str(run["reencodes"]),
              f"{run['vbv']['underflows']} / {run['vbv']['overflows']}, {run['vbv']['lowest']:.0f} %" if "vbv" in run else ""] for name, run in runs.items()]
     lines += table(["clip", "mode", "kbit/s", "frames (of these B)", "worst 10 s", "10 s from 2, 3, ... s, %", "whole", "mean QP", "coded again", "buffer: under- / overflows, lowest"], rows)
     trace = runs.get("all cbr", {}).get("vbv", {}).get("trace", [])
