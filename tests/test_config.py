@@ -91,6 +91,8 @@ def test_what_is_given_overrides_the_preset(values):
     expected = PRESETS[config.preset] | (dict(b_frames=0, key_refinement=0) if config.gop == 1 else {})
     if resolved.b_frames == 0:
         expected |= dict(lookahead=0)
+    if resolved.lookahead == 0:
+        expected |= dict(temporal_filter=0.0)
     for name in OPTIONS:
         if getattr(config, name) is not None:
             assert getattr(resolved, name) == getattr(config, name)

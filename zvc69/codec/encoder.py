@@ -27,6 +27,7 @@ from .ratecontrol import Clip, FrameStatistics, PlannedFrame, Statistics, finger
 from .references import PictureBuffer
 from .scenecut import SceneCutDetector
 from .slots import Reference
+from .temporal_filter import RADIUS, TemporalFilter
 from .trial import LONGEST_RUN, SHORTER_RUNS, RunCost, RunTrials, StandIn, Tried
 
 
@@ -65,6 +66,7 @@ class Encoder:
         self._backend: Backend = create_backend(config.backend, self._model, config.threads)
         self._profiler = profiler or Profiler()
         self._coder = FrameCoder(self._model, self._backend, self._profiler, config)
+        self._filter = TemporalFilter(config)
         self._pictures: PictureBuffer[Reference] = PictureBuffer()
         self._clip = Clip.of(self.header, config)
         if statistics is not None:
@@ -74,7 +76,8 @@ class Encoder:
         chooser = KnownRuns(statistics) if auto and statistics is not None else self._trials
         self._gop = GopPlanner(config.gop, LONGEST_RUN if auto else config.b_frames, config.sigma_reset, chooser, SHORTER_RUNS if auto else ())
         self._expected = None if statistics is None else {frame.number: frame.fingerprint for frame in statistics.frames}
-        self._lookahead = _lookahead(config, width, height, depth) if statistics is None else KnownFrames(statistics)
+        radius = RADIUS if config.temporal_filter else 0
+        self._lookahead = _lookahead(config, width, height, depth, radius) if statistics is None else KnownFrames(statistics, min(radius, config.lookahead))
         self._rate = rate_controller(config, self.qp, width * height, self.header.fps, statistics)
         self._collected: list[FrameStatistics] | None = None
         self._maker = PacketMaker(self.header)
@@ -196,10 +199,11 @@ class Encoder:
         tried: dict[int, tuple[Packet, Coded]] = {}
         qp = self._rate.begin(PlannedFrame(plan.number, plan.type, plan.layer, plan.offset, complexity, plan.to_key, frame.cut, following))
         while qp is not None:
-            tried[qp] = packet, _ = self._packet_at(qp, plan, picture)
+            tried[qp] = packet, _ = self._packet_at(qp, plan, frame)
             qp = self._rate.judge(8 * len(packet))
         packet, coded = tried[self._rate.chosen]
         self._rate.finish(8 * len(packet))
+        self._filter.forget(plan.number)
         if self._config.bitrate is not None and 0 < self._rate.chosen < MAX_QP:
             self._base_qp = float(self._rate.chosen - plan.offset)
         if self._collected is not None:
@@ -210,19 +214,21 @@ class Encoder:
         self._coded += 1
         return self._maker.commit(packet)
 
-    def _packet_at(self, qp: int, plan: FramePlan, picture: Frame) -> tuple[Packet, Coded]:
+    def _packet_at(self, qp: int, plan: FramePlan, frame: Looked) -> tuple[Packet, Coded]:
         """The frame coded at a QP, as if it came next."""
         coded = self._trials.known(plan, qp) if self._trials else None
         if coded is None:
-            coded = self._code_at(qp, plan, picture, self._pictures)
+            coded = self._code_at(qp, plan, frame, self._pictures)
         references = KEYFRAME
         if plan.type != FrameType.I:
             references = reference_flags(*(self._pictures.find(slot) for slot in coded.slots), stored=plan.stored)
         header = FrameHeader(plan.type, qp=qp, pts=plan.number, dts=self._coded, references=references, layer=plan.layer)
         return self._maker.draft(header, coded.payload), coded
 
-    def _code_at(self, qp: int, plan: FramePlan, picture: Frame, pictures: PictureBuffer[Reference], *, trial: bool = False) -> Coded:
+    def _code_at(self, qp: int, plan: FramePlan, frame: Looked, pictures: PictureBuffer[Reference], *, trial: bool = False) -> Coded:
         """The frame coded at a QP with what is in `pictures`. trial: its reconstruction is wanted, even if it is not to be stored, and it is not refined."""
+        with self._profiler.stage("temporal_filter"):
+            picture = self._filter.source(plan, frame.picture, frame.neighbours, qp)
         if plan.type == FrameType.I:
             return self._coder.intra(picture, qp, plan.number, reference=self._gop.inter)
         if plan.type == FrameType.B:
@@ -235,11 +241,11 @@ class Encoder:
     def _attempt(self, run: Sequence[StandIn]) -> Tried:
         """Frames of a run of P and B frames coded for trial."""
         pictures, cost, frames = self._pictures.copy(), RunCost(self._base_qp), {}
-        for frame in run:
-            plan = frame.plan
-            picture, qp = self._waiting[plan.number].picture, min(max(round(self._base_qp + plan.offset), 0), MAX_QP)
-            coded = self._code_at(qp, plan, picture, pictures, trial=True)
-            cost.add(picture, coded, frames=frame.frames, last=frame.last)
+        for one in run:
+            plan, frame = one.plan, self._waiting[one.plan.number]
+            qp = min(max(round(self._base_qp + plan.offset), 0), MAX_QP)
+            coded = self._code_at(qp, plan, frame, pictures, trial=True)
+            cost.add(frame.picture, coded, frames=one.frames, last=one.last)
             if plan.stored:
                 pictures.add(coded.reference, plan.number)
             else:
@@ -269,11 +275,12 @@ def configured(config: EncoderConfig | None, options: Mapping[str, Any]) -> Enco
     return config.replaced(**options)
 
 
-def _lookahead(config: EncoderConfig, width: int, height: int, depth: int) -> Lookahead:
+def _lookahead(config: EncoderConfig, width: int, height: int, depth: int, radius: int) -> Lookahead:
     """config: resolved."""
     inter, rates = config.gop != 1, config.bitrate is not None or config.crf is not None
     needed = inter and (config.scene_cut or config.lookahead > 0) or rates
-    return Lookahead(config.lookahead, config.gop, SceneCutDetector(width, height, depth) if needed else None, cuts=config.scene_cut and inter)
+    return Lookahead(config.lookahead, config.gop, SceneCutDetector(width, height, depth) if needed else None, cuts=config.scene_cut and inter,
+                     radius=radius)
 
 
 def _chosen_qp(model: Model, config: EncoderConfig) -> int:

@@ -110,7 +110,7 @@ def encode_frames(frames: Iterable[Frame], target: str | os.PathLike[str] | Bina
     config = configured(config, options)
     if total == 1 and config.gop is None:
         # Nothing will refer to a still: it is not to be better than its quality says. But all the time is there for it.
-        config = config.replaced(gop=1, b_frames=None, lookahead=None, sigma_reset=0, key_refinement=config.resolved().key_refinement)
+        config = config.replaced(gop=1, b_frames=None, lookahead=None, temporal_filter=None, sigma_reset=0, key_refinement=config.resolved().key_refinement)
     encoder = Encoder(width, height, fps, config, depth=depth, colour=colour, statistics=statistics, profiler=profiler)
     if collect is not None:
         encoder.collect()

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import chain, islice, takewhile
 from statistics import mean
 
 from ..media import Frame
 from .ratecontrol import Complexity
 from .scenecut import FLASH, SceneCutDetector
+from .temporal_filter import Neighbours
 
 STRENGTH = 4.0
 """QPs that a keyframe is better for each doubling of the frames that live on it. Fitted to clips of the training set, as docs/TRAINING.md says."""
@@ -49,6 +50,7 @@ class Looked:
     score        of the scene cut detector: the share of the frame that the one before does not predict
     complexity   of its small picture; 0 where there is no detector
     group        of a keyframe: what is known of the frames up to the next one; None if it was not looked for
+    neighbours   frames around it
     """
 
     number: int
@@ -59,6 +61,24 @@ class Looked:
     score: float = 1.0
     complexity: Complexity = Complexity(0, 0)
     group: Group | None = None
+    neighbours: Neighbours = Neighbours()
+
+
+class Surroundings:
+    """Remembers frames that are given back, so that each one knows its neighbours: `radius` on each side, as far as they are there, up to the next cut that is known."""
+
+    def __init__(self, radius: int) -> None:
+        self._radius = radius
+        self._before: deque[Frame] = deque(maxlen=radius)      # of this scene, the last one first
+
+    def of(self, frame: Looked, following: Iterable[Looked]) -> Looked:
+        """The next frame with its neighbours. following: frames behind it, as far as they are there."""
+        if frame.cut:
+            self._before.clear()
+        after = takewhile(lambda later: not later.cut, islice(following, self._radius))
+        neighbours = Neighbours(tuple(self._before), tuple(later.picture for later in after))
+        self._before.appendleft(frame.picture)
+        return replace(frame, neighbours=neighbours)
 
 
 class Lookahead:
@@ -68,11 +88,13 @@ class Lookahead:
     gop        largest distance of keyframes, 0 = unlimited, 1 = keyframes alone
     detector   of scene cuts; None: there are none, and complexity is not wanted
     cuts       whether keyframes begin scenes
+    radius     of `neighbours` on each side, for the temporal filter
 
     A flash is told where it begins if three later frames are there: so many are held back before a frame is looked at, the others after that.
     """
 
-    def __init__(self, length: int, gop: int, detector: SceneCutDetector | None, *, cuts: bool) -> None:
+    def __init__(self, length: int, gop: int, detector: SceneCutDetector | None, *, cuts: bool, radius: int = 0) -> None:
+        self._surroundings = Surroundings(radius)
         self._length, self._gop, self._detector, self._cuts = length, gop, detector, cuts and detector is not None
         self._coming: deque[Looked] = deque()      # not looked at yet
         self._looked: deque[Looked] = deque()
@@ -114,6 +136,7 @@ class Lookahead:
     def _released(self, ends: bool = False) -> Looked:
         """The oldest frame. ends: none will follow those that are here."""
         frame = self._looked.popleft()
+        frame = self._surroundings.of(frame, chain(self._looked, self._coming))     # of those that come, cuts are not known yet
         if not frame.key or not self._length or self._gop == 1:
             return frame
         others = list(takewhile(lambda later: not later.key, self._looked))

@@ -57,6 +57,9 @@ class EncoderConfig:
     reference_frames: int | None = whole(
         None, 1, MAX_ENTRIES, "Pictures that a P frame may be predicted from: the one before, and the best of the others.", by_preset=True)
     motion_effort: int | None = whole(None, 0, 2, "How far and how finely motion is searched.", by_preset=True)
+    temporal_filter: float | None = number(
+        None, 0, 4, "How strongly frames that many others refer to are averaged with those around them along motion before they are coded; 1 is what pays, 0 not at all; 0 with lookahead 0.",
+        by_preset=True)
     motion: str = choice(
         "search", ("search", "flow", "none"), "Vectors: a search, one that tries those of a flow network too, or none at all: what moved is left to the model.")
     rounding: str = choice("rd", ("rd", "plain"), "Of symbols: by rate and distortion, or to the nearest integer.")
@@ -88,6 +91,8 @@ class EncoderConfig:
         self._check_vbv()
         if self.gop == 1 and self.b_frames:
             raise ConfigError(f"b_frames {self.b_frames} with gop 1, which is keyframes alone")
+        if self.gop == 1 and self.temporal_filter:
+            raise ConfigError(f"temporal_filter {self.temporal_filter:g} with gop 1, which is keyframes alone")
         if self.gop == 1 and self.sigma_reset:
             raise ConfigError(f"sigma_reset {self.sigma_reset} with gop 1, which is keyframes alone")
         if self.gop == 1 and self.lookahead:
@@ -128,6 +133,8 @@ class EncoderConfig:
             values |= dict(gop=1, b_frames=0, key_refinement=0)
         if 0 == (values["b_frames"] if self.b_frames is None else self.b_frames):
             values |= dict(lookahead=0)
+        if not (values["lookahead"] if self.lookahead is None else self.lookahead):
+            values |= dict(temporal_filter=0.0)
         return replace(self, **{name: value for name, value in values.items() if getattr(self, name) is None})
 
     def to_dict(self) -> dict[str, Any]:
