@@ -44,7 +44,7 @@ NOISE = 0.53
 """Of a block's difference d: mean d^2 against the mean square of its change from sample to sample. It is 0.5 for white noise. Where it is more than NOISE the block
 counts less, in proportion: what is predicted badly differs by large patches. VTM has two steps for this, and weights by error; measured: as good without."""
 NEAR = 3
-"""Base QPs for which a frame is as well filtered as for its own: a sixth of the deviation at most, where that matters."""
+"""Base QPs for which a frame is as well filtered as for its own: at 28, a sixth of the deviation."""
 EQUAL = 0.05
 """Mean square, in 10-bit levels squared, that is no difference."""
 SEARCH_QP = 24
