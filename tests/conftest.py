@@ -4,6 +4,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 MODELS = Path(__file__).parent / "golden" / "models"
 
 os.environ["ZVC69_MODELS"] = os.pathsep.join(filter(None, [str(MODELS), os.environ.get("ZVC69_MODELS", "")]))
+
+# How long an example takes is the machine's affair.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
