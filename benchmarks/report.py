@@ -56,11 +56,18 @@ def intra(name: str, title: str) -> list[str]:
 
 
 def speed() -> list[str]:
-    """What `benchmarks.speed`, `benchmarks.exactness` and `benchmarks.endurance` measured; the latter two if their files are there."""
-    result = load("speed")
+    """What `benchmarks.speed` (of two presets, if both files are there), `benchmarks.exactness` and `benchmarks.endurance` measured, as far as their files are there."""
+    lines = speed_of("speed")
+    if (RESULTS / "speed_ultrafast.json").exists():
+        lines += speed_of("speed_ultrafast")
+    return lines + exactness() + endurance()
+
+
+def speed_of(name: str) -> list[str]:
+    result = load(name)
     clips = sorted(result["clips"].items(), key=lambda item: pixels(item[1]["size"]))
-    lines = heading("Speed", result) + [
-        f"Model {result['model']}, preset {result['preset']}, QP {result['qp']}, {result['cores']} cores. Frames a second, processor time of a frame (at most, with nothing else to do, "
+    lines = heading(f"Speed, preset {result['preset']}", result) + [
+        f"Model {result['model']}, QP {result['qp']}, {result['cores']} cores. Frames a second, processor time of a frame (at most, with nothing else to do, "
         f"{result['cores']} x 1000 / ms frames a second; the machine was busy), and the networks' share of wall-clock time.", ""]
     rows = [[clip, found["size"], backend, *(f"{r['fps']:.1f} / {r['cpu_ms']:.1f} ms / {r['networks']:.0%}" for r in (speeds["encode"], speeds["decode"]))]
             for clip, found in clips for backend, speeds in found["backends"].items()]
@@ -73,7 +80,7 @@ def speed() -> list[str]:
     if rows:
         lines += ["", "Networks run on the parts of a frame that are not copied, against all of it (ONNX Runtime): times as fast by the clock / by processor time.", ""]
         lines += table(["clip", "copied", "encode", "decode"], rows)
-    return lines + exactness() + endurance()
+    return lines
 
 
 def pixels(size: str) -> int:
