@@ -64,6 +64,7 @@ def speed() -> list[str]:
 
 
 def speed_of(name: str) -> list[str]:
+    """One file of `benchmarks.speed`."""
     result = load(name)
     clips = sorted(result["clips"].items(), key=lambda item: pixels(item[1]["size"]))
     lines = heading(f"Speed, preset {result['preset']}", result) + [

@@ -33,7 +33,7 @@ class Model:
         """Of I frames: their own, where the model has them."""
         if tables.INTRA_FILE not in self.manifest.files:
             return self.integers
-        return tables.IntegerPart(read_file(self.folder, self.manifest, tables.INTRA_FILE))
+        return tables.IntegerPart(read_file(self.folder, self.manifest, tables.INTRA_FILE), tables.INTRA_FILE)
 
     def integers_of(self, inter: bool) -> tables.IntegerPart:
         """Of P and B frames (`inter`) or of I frames."""

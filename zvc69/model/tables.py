@@ -31,9 +31,11 @@ class IntegerPart:
 
     sigma       the integer sigma network
     y_tables    64 tables by sigma index, for r; and for z of frames with temporal state
+
+    Read from `data`, a file called `name`. Raises ModelError.
     """
 
-    def __init__(self, data: bytes):
+    def __init__(self, data: bytes, name: str = FILE):
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
@@ -41,9 +43,9 @@ class IntegerPart:
             self._z_tables = _tables(arrays, "z", Z_KNOTS)
             self.sigma = SigmaNetwork({k: v for k, v in arrays.items() if not k.startswith(("y.", "z."))})
         except (KeyError, ValueError, TypeError, OSError) as error:
-            raise ModelError(f"a model's integers are damaged: {error}") from error
+            raise ModelError(f"{name} is damaged: {error}") from error
         if len(self.y_tables) != SIGMA_INDICES:
-            raise ModelError(f"a model's integers have {len(self.y_tables)} sigma tables, not {SIGMA_INDICES}")
+            raise ModelError(f"{name} has {len(self.y_tables)} sigma tables, not {SIGMA_INDICES}")
 
     def z_tables(self, qp: int) -> Tables:
         """Factorised tables, one per hyper channel, of the knot nearest to `qp` (frames without temporal state)."""
