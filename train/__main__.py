@@ -66,14 +66,15 @@ def profile_command(model, phase, data, steps, threads) -> None:
 @click.argument("weights", nargs=-1, required=True)
 @click.option("--clips", type=click.Path(exists=True, path_type=Path), required=True, help="Folder of clips to code.")
 @click.option("--frames", type=click.IntRange(2), default=14, show_default=True)
+@click.option("--b-frames", type=click.Choice(["0", "1", "3", "7", "15"]), default="0", show_default=True, help="Between two P frames.")
 @click.option("--threads", type=int, default=1, show_default=True)
-def compare_command(weights, clips, frames, threads) -> None:
-    """How well several weights code chains of P frames: BD-rate against the first, and the planes' PSNR.
+def compare_command(weights, clips, frames, b_frames, threads) -> None:
+    """How well several weights code chains of P frames, or runs of B frames: BD-rate against the first, and the planes' PSNR.
 
     PATH,PATH are weights of P frames and those of their keyframes."""
     from .compare import QPS, compare
     torch.set_num_threads(threads)
-    rates, means = compare([_pair(path) for path in weights], clips, frames)
+    rates, means = compare([_pair(path) for path in weights], clips, frames, int(b_frames))
     for path, rate, mean in zip(weights, rates, means):
         click.echo(f"{path}: {rate:+.2f} %")
         for qp, bits, (y, u, v) in zip(QPS, mean.bits, mean.psnr):
@@ -104,7 +105,7 @@ def export(resume, intra, data, out, batches, quality_qp, inter) -> None:
     network, progress = load_network(resume)
     network.load_state_dict(rounded(network.state_dict()))
     torch.manual_seed(0)
-    crops, clips, part = Crops(list(data), 192, seed=0), Clips(list(data), 224, 5, seed=0) if inter else None, None
+    crops, clips, part = Crops(list(data), 192, seed=0), Clips(list(data), 224, 9, seed=0) if inter else None, None
     if intra:
         own, of_keys = load_network(intra)
         own.load_state_dict(rounded(own.state_dict()))

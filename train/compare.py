@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from zvc69.codec.gop import KEY_OFFSET, OFFSETS
+from zvc69.codec.gop import GopPlanner
 from zvc69.metrics import bd_rate
 
 from .config import SKIP_BELOW
@@ -51,13 +51,28 @@ def middle(path: Path, frames: int) -> torch.Tensor:
     return pack(cut("y", SIZE), cut("u", SIZE // 2), cut("v", SIZE // 2))[None]
 
 
+def structure(frames: int, b_frames: int) -> list[Coding]:
+    """One I frame and then what the encoder plans, at its QP offsets, without trials."""
+    planner = GopPlanner(0, b_frames)
+    plans = [plan for n in range(frames) for plan in planner.push(n)] + planner.flush()
+    codings: dict[int, Coding] = {}
+    shown: list[int] = []                  # I and P frames
+    for plan in plans:
+        if plan.past is None:
+            codings[plan.number] = Coding(plan.number, plan.offset, shown[-1] if shown else None)
+            shown.append(plan.number)
+        else:
+            a, b = (plan.past, plan.future) if codings[plan.past].offset >= codings[plan.future].offset else (plan.future, plan.past)
+            codings[plan.number] = Coding(plan.number, plan.offset, a, b, between=True)
+    return list(codings.values())
+
+
 @torch.no_grad()
-def curve(network: Network, intra: Network, clip: torch.Tensor) -> Curve:
-    """One I and then P frames at the encoder's QP offsets, with its rounding and copy blocks; all of QPS beside each other."""
+def curve(network: Network, intra: Network, clip: torch.Tensor, b_frames: int = 0) -> Curve:
+    """Frames coded as `structure` says, with the encoder's rounding and copy blocks; all of QPS beside each other."""
     frames = clip.shape[1]
-    structure = [Coding(0, KEY_OFFSET)] + [Coding(t, OFFSETS[t % len(OFFSETS)], t - 1) for t in range(1, frames)]
     bits, psnr = torch.zeros(len(QPS)), torch.zeros(len(QPS), 3)
-    coded = code_sequence(network, clip.repeat(len(QPS), 1, 1, 1, 1), structure, torch.tensor(QPS), torch.Generator().manual_seed(0), chances=ENCODER,
+    coded = code_sequence(network, clip.repeat(len(QPS), 1, 1, 1, 1), structure(frames, b_frames), torch.tensor(QPS), torch.Generator().manual_seed(0), chances=ENCODER,
                           rate="coded", rd=True, skip_below=SKIP_BELOW, half_sigma=False, intra=None if intra is network else intra)
     for _, picture, _, out in coded:
         bits += (out.y_bits + out.z_bits) / SIZE ** 2 / frames
@@ -67,12 +82,12 @@ def curve(network: Network, intra: Network, clip: torch.Tensor) -> Curve:
     return Curve(bits.tolist(), [tuple(p) for p in (psnr / frames).tolist()])
 
 
-def compare(networks: Sequence[tuple[Network, Network]], clips: Path, frames: int) -> tuple[list[float], list[Curve]]:
-    """Of each pair of networks, of P frames and of keyframes: mean BD-rate against the first over the clips of a folder, in per cent, and its curve, a mean over clips."""
+def compare(networks: Sequence[tuple[Network, Network]], clips: Path, frames: int, b_frames: int = 0) -> tuple[list[float], list[Curve]]:
+    """Of each pair of networks, of P and B frames and of keyframes: mean BD-rate against the first over the clips of a folder, in per cent, and its curve, a mean over clips."""
     curves = []
     for path in media_files(clips):
         clip = middle(path, frames)
-        curves.append([curve(network.eval(), intra.eval(), clip) for network, intra in networks])
+        curves.append([curve(network.eval(), intra.eval(), clip, b_frames) for network, intra in networks])
     rates = [float(np.mean([bd_rate(of_clip[0].points, of_clip[n].points) for of_clip in curves])) for n in range(len(networks))]
     means = [Curve(np.mean([c[n].bits for c in curves], axis=0).tolist(), [tuple(p) for p in np.mean([c[n].psnr for c in curves], axis=0).tolist()])
              for n in range(len(networks))]

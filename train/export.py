@@ -54,7 +54,8 @@ def count_symbols(network: Network, crops: Crops | None, batches: int, batch: in
         from .temporal import code_sequence
         rng, generator, n = np.random.default_rng(0), torch.Generator().manual_seed(0), batch // 4
         for i in range(-(-batches * batch // (n * (clips.frames - 1)))):
-            structure, knot = (low_delay, random_access)[i % 2](clips.frames, rng), i // 2 % KNOTS
+            structure = random_access(int(np.log2(clips.frames - 1)), rng) if i % 2 else low_delay(clips.frames, rng)
+            knot = i // 2 % KNOTS
             for coding, _, _, out in code_sequence(network, clips.batch(n), structure, _near(knot, n), generator, intra=intra, **how):
                 if coding.a is not None:
                     _count_y(counts, out)

@@ -40,8 +40,9 @@ PHASES = {p.name: p for p in (
     Phase("U1", batch=8, frames=4, rate=3e-4),
     Phase("U2", crop=224, batch=4, frames=5, rate=3e-4, intra_every=4, through_time=True),
     Phase("U3", crop=224, batch=4, frames=5, rate=3e-4, between=0.35, intra_every=4, through_time=True),
-    Phase("U3R", crop=192, batch=4, frames=4, rollout=9, rate=3e-4, between=0.25, intra_every=3, through_time=True,
+    Phase("U3R", crop=192, batch=4, frames=4, rollout=9, rate=3e-4, between=0.3, intra_every=3, through_time=True,
           rd=True, skip_below=SKIP_BELOW, intra_bits="mixed"),
+    Phase("U3M", crop=192, batch=4, frames=4, rollout=9, rate=3e-4, between=0.3, through_time=True, rd=True, skip_below=SKIP_BELOW, bits="mixed"),
     Phase("U3L", crop=224, batch=2, frames=13, rate=1.5e-4, between=0.35, intra_every=8, through_time=True, checkpointed=True),
     Phase("UI", bits="mixed", rd=True, skip_below=SKIP_BELOW),
     Phase("U4", rate=1.2e-4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
@@ -50,6 +51,8 @@ PHASES = {p.name: p for p in (
 )}
 INTRA_CROPS = 16
 INTRA_SIZE = 192
+LEVELS = 3            # of B frames at most
+LONG_SHARE = 0.7      # of the sequences with B frames that have as many levels
 
 
 class Steps:
@@ -78,11 +81,16 @@ class Steps:
         from .temporal import sequence_step  # needs the motion search, which stills do without
         between = self._rng.random() < phase.between
         rollout = 0 if between else int(self._rng.integers(phase.rollout + 1))
-        structure = random_access(phase.frames, self._rng) if between else low_delay(phase.frames + rollout, self._rng)
+        structure = random_access(self._levels(), self._rng) if between else low_delay(phase.frames + rollout, self._rng)
         stats = sequence_step(network, self._clips.batch(phase.batch), structure, self._qp(phase.batch), self._generator,
                               through_time=phase.through_time, checkpointed=phase.checkpointed, rollout=rollout,
                               intra=self._intra_network, **self._how)
-        return stats, phase.batch * phase.frames
+        return stats, phase.batch * (len(structure) - rollout)
+
+    def _levels(self) -> int:
+        """Of a sequence with B frames: runs of 7 where they fit, some of 3."""
+        most = max(1, int(np.log2(self._phase.frames + self._phase.rollout - 1)))
+        return min(most, LEVELS) if self._rng.random() < LONG_SHARE else min(most, LEVELS - 1)
 
     def _intra(self, network: Network, n: int) -> tuple[torch.Tensor, int]:
         batch, qp = self._crops.batch(n).contiguous(memory_format=torch.channels_last), self._qp(n)

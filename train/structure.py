@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 I_OFFSETS = -14, -4          # encoders take -13 for long groups of pictures; less where little is predicted from the keyframe
+ANCHOR_OFFSETS = -7, -2      # of P frames at the end of runs of B frames
 OFFSETS = (-2, 1, 0, 1)      # hierarchical QP of P frames, by frame number modulo 4, as in zvc69.codec.gop; half of the sequences double it
 OLDER_SHARE = 0.5            # of the P frames that could have an older picture in slot B do
 
@@ -34,19 +35,18 @@ def low_delay(frames: int, rng: np.random.Generator) -> list[Coding]:
     return out
 
 
-def random_access(frames: int, rng: np.random.Generator) -> list[Coding]:
-    """I, a P frame at the end, and B frames halfway between, level by level."""
-    last = frames - 1
-    out = [Coding(0, int(rng.integers(*I_OFFSETS))), Coding(last, int(rng.integers(-5, -1)), 0)]
-    per_level = rng.uniform(1.0, 3.0)
+def random_access(levels: int, rng: np.random.Generator) -> list[Coding]:
+    """I, a P frame 2 ** `levels` frames on, and a B frame of each level, each halfway between two others: one way down a run of B frames.
 
-    def halve(first: int, end: int, level: int) -> None:
-        if end - first < 2:
-            return
-        middle = (first + end) // 2
-        out.append(Coding(middle, round(per_level * level) - 2, first, end, between=True))
-        halve(first, middle, level + 1)
-        halve(middle, end, level + 1)
-
-    halve(0, last, 1)
+    Slot A of a B frame is the reference of the higher QP, as in the encoder.
+    """
+    last = 2 ** levels
+    key, anchor = Coding(0, int(rng.integers(*I_OFFSETS))), Coding(last, int(rng.integers(*ANCHOR_OFFSETS)), 0)
+    out, ends, per_level = [key, anchor], [key, anchor], rng.uniform(2.0, 4.5)
+    for level in range(levels):
+        past, future = ends
+        a, b = (past, future) if past.offset >= future.offset else (future, past)
+        between = Coding((past.t + future.t) // 2, round(per_level * level) - 2, a.t, b.t, between=True)
+        out.append(between)
+        ends = [past, between] if rng.random() < 0.5 else [between, future]
     return out

@@ -29,7 +29,7 @@ def weights(tmp_path):
 
 def test_worse_weights_cost_bits(weights, clips, monkeypatch):  # noqa: F811
     monkeypatch.setattr(compare, "SIZE", 64)
-    result = CliRunner().invoke(main, ["compare", *map(str, weights), "--clips", str(clips), "--frames", "3"], catch_exceptions=False)
+    result = CliRunner().invoke(main, ["compare", *map(str, weights), "--clips", str(clips), "--frames", "3", "--b-frames", "1"], catch_exceptions=False)
     assert result.exit_code == 0
     rates = [float(line.split(": ")[1].removesuffix(" %")) for line in result.output.splitlines() if line.startswith(str(weights[0].parent))]
     assert rates[0] == 0 and rates[1] > 1

@@ -170,16 +170,30 @@ def test_vectors_of_crops_predict_the_next_frame(clips):
     assert (error.median() < 0.25 * still.median())
 
 
-@pytest.mark.parametrize("frames", [4, 5, 9])
-def test_structures_refer_to_coded_frames_and_cover_all(frames):
+def times_of(structure):
+    """Times of the frames, each of which refers to frames before it; those of a B frame lie on both sides."""
+    done = []
+    for coding in structure:
+        assert {s for s in (coding.a, coding.b) if s is not None} <= set(done)
+        assert (coding.a is None) == (not done) and (not coding.between or min(coding.a, coding.b) < coding.t < max(coding.a, coding.b))
+        done.append(coding.t)
+    return done
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_structures_refer_to_coded_frames(seed):
     from train.structure import low_delay, random_access
-    for seed, make in product(range(5), (low_delay, random_access)):
-        done = set()
-        for coding in make(frames, np.random.default_rng(seed)):
-            assert {s for s in (coding.a, coding.b) if s is not None} <= done
-            assert (coding.a is None) == (not done) and (not coding.between or coding.a < coding.t < coding.b)
-            done.add(coding.t)
-        assert done == set(range(frames))
+    assert times_of(low_delay(5, np.random.default_rng(seed))) == [0, 1, 2, 3, 4]
+    key, anchor, *between = times_of(random_access(3, np.random.default_rng(seed)))
+    assert (key, anchor, between[0]) == (0, 8, 4) and between[1] in (2, 6) and between[2] in (1, 3, 5, 7)
+
+
+def test_slot_a_of_b_frames_is_the_reference_of_the_higher_qp():
+    from train.structure import random_access
+    for seed in range(20):
+        structure = random_access(3, np.random.default_rng(seed))
+        offsets = {coding.t: coding.offset for coding in structure}
+        assert all(offsets[coding.a] >= offsets[coding.b] for coding in structure if coding.between)
 
 
 def test_gradients_through_time_reach_the_frame_before(clips):
