@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..bitstream import FileHeader, FrameHeader, FrameType, Packet
 from ..bitstream.limits import MAX_LAYER
@@ -20,9 +20,34 @@ from .reorder import Reorder
 from .temporal import Planes, Prediction, copy_blocks, predict
 
 
+@dataclass(slots=True, eq=False)
+class Job:
+    """A frame from when its place in coding order is known until it is shown. references: the pictures in its slots; picture: what later
+    frames refer to, None where the frame is left out; parsed, frame: until and from when it is reconstructed."""
+
+    header: FrameHeader
+    number: int
+    parsed: Parsed | None
+    references: tuple[Picture, ...]
+    picture: Picture | None
+    frame: Frame | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that it refers to is there."""
+        return all(picture.planes is not None for picture in self.references)
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing to reconstruct, or no more."""
+        return self.picture is None or self.frame is not None
+
+
 class Chain:
     """The frames that later ones refer to, on the side of the integers and on that of the pictures. `parse` and `end` may be on
-    another thread than the rest.
+    another thread than the rest, and `reconstruct` on many.
+
+    A step of `parse` is given to `show`; or, as frames in order of coding, to `plan`, then `reconstruct`, then `finish`.
 
     conceal: what is lost or cannot be parsed is concealed; without it, `parse` raises. damaged: called where that begins.
     max_layer: frames of higher temporal layers are left out.
@@ -64,7 +89,11 @@ class Chain:
         return [] if self._tolerant is None else self._tolerant.end(total)
 
     def show(self, step: Step) -> list[Frame]:
-        """What can be shown now that this frame is there, or is not to come; in coding order."""
+        """What can be shown now that this frame is there, or is not to come; all frames before it have been finished."""
+        if not self.stands_alone(step):
+            job = self.plan(step)
+            self.reconstruct(job, self._backend)
+            return self.finish(job)
         if step.damage and self._damaged is not None:
             self._damaged()
         header = step.header
@@ -72,12 +101,58 @@ class Chain:
             self._reorder.lose(1)
             return []
         if self._leaves_out(header):
+            return self.finish(self.plan(step))
+        return self._finish(header, step.number, self._conceal(header))
+
+    def stands_alone(self, step: Step) -> bool:
+        """Whether this can be gone on with only when all frames before it are finished: something is lost."""
+        return step.damage or step.header is None or step.parsed is None and not self._leaves_out(step.header)
+
+    def plan(self, step: Step) -> Job:
+        """The frame of a step, its references being known and its own place taken. Raises CorruptStreamError where it refers to what is not there."""
+        header, parsed = step.header, step.parsed
+        if self._leaves_out(header):
             self._pictures.follow(header, None)
-            return self._reorder.put(header.pts, None)
-        frame = self._conceal(header) if step.parsed is None else self._reconstruct(header, step.parsed)
+            return Job(header, step.number, None, (), None)
+        references = []
+        if parsed.field is not None:
+            references.append(self._pictures.get(header.slot_a))
+        if parsed.field_b is not None:
+            references.append(self._pictures.get(header.slot_b))
+        picture = Picture()
+        self._pictures.follow(header, picture)
+        self._concealer.saw(parsed.field, parsed.distance)
+        return Job(header, step.number, parsed, tuple(references), picture)
+
+    def reconstruct(self, job: Job, backend: Backend) -> None:
+        """Make the job's picture. May run on any thread, beside others, once the job is `ready`."""
+        if job.done:
+            return
+        header, parsed, prediction, integrity = self._header, job.parsed, None, Integrity.WHOLE
+        if parsed.field is not None:
+            with self._profiler.stage("compensate"):
+                prediction, integrity = self._predict(job)
+        symbols = parsed.symbols
+        with self._profiler.stage("networks"):
+            packed = backend.decode(symbols.z, symbols.r, symbols.qp, None if prediction is None else prediction.slots, parsed.copy,
+                                    empty=self._pool.empty)
+        with self._profiler.stage("unpack"):
+            planes = unpack(packed, header.width, header.height, header.bit_depth, out=self._planes())
+            if prediction is not None:
+                planes = copy_blocks(planes, prediction.planes, parsed.copy)
+        self._keep(planes)
+        job.picture.planes, job.picture.integrity = planes, integrity
+        job.frame = from_coded(planes, header.bit_depth, Colour.of_header(header), job.header.pts, integrity)
+        job.parsed = None
+
+    def finish(self, job: Job) -> list[Frame]:
+        """What can be shown now that this frame is done; in coding order."""
+        return self._finish(job.header, job.number, job.frame)
+
+    def _finish(self, header: FrameHeader, number: int, frame: Frame | None) -> list[Frame]:
         out = []
         if header.keyframe:
-            self._keyframe = step.number, header.pts
+            self._keyframe = number, header.pts
             out = self._reorder.begin(header.pts)
         return out + self._reorder.put(header.pts, frame)
 
@@ -93,46 +168,28 @@ class Chain:
     def _leaves_out(self, header: FrameHeader) -> bool:
         return header.layer > self._max_layer and not header.keyframe
 
-    def _reconstruct(self, frame: FrameHeader, parsed: Parsed) -> Frame:
-        header, symbols, prediction, integrity = self._header, parsed.symbols, None, Integrity.WHOLE
-        if parsed.field is not None:
-            with self._profiler.stage("compensate"):
-                prediction, integrity = self._predict(frame, parsed)
-        with self._profiler.stage("networks"):
-            packed = self._backend.decode(symbols.z, symbols.r, symbols.qp, None if prediction is None else prediction.slots, parsed.copy,
-                                          empty=self._pool.empty)
-        with self._profiler.stage("unpack"):
-            planes = unpack(packed, header.width, header.height, header.bit_depth, out=self._planes())
-            if prediction is not None:
-                planes = copy_blocks(planes, prediction.planes, parsed.copy)
-        self._concealer.saw(parsed.field, parsed.distance)
-        self._store(frame, Picture(planes, integrity))
-        return from_coded(planes, header.bit_depth, Colour.of_header(header), frame.pts, integrity)
-
-    def _predict(self, frame: FrameHeader, parsed: Parsed) -> tuple[Prediction, Integrity]:
-        depth = self._header.bit_depth
-        slots = [(self._pictures.get(frame.slot_a), parsed.field)]
-        if parsed.field_b is not None:
-            slots.append((self._pictures.get(frame.slot_b), parsed.field_b))
-        a, b = [*(field.warp(picture.planes, depth, out=self._planes()) for picture, field in slots), None][:2]
-        whole = all(picture.integrity is Integrity.WHOLE for picture, _ in slots)
-        prediction = predict(a, b, depth, between=frame.type == FrameType.B, empty=self._pool.empty)
+    def _predict(self, job: Job) -> tuple[Prediction, Integrity]:
+        depth, fields = self._header.bit_depth, (job.parsed.field, job.parsed.field_b)
+        a, b = [*(field.warp(picture.planes, depth, out=self._planes()) for picture, field in zip(job.references, fields)), None][:2]
+        whole = all(picture.integrity is Integrity.WHOLE for picture in job.references)
+        prediction = predict(a, b, depth, between=job.header.type == FrameType.B, empty=self._pool.empty)
         return prediction, Integrity.WHOLE if whole else Integrity.AFFECTED
 
     def _conceal(self, frame: FrameHeader) -> Frame:
         with self._profiler.stage("conceal"):
             planes = self._concealer.picture(self._pictures, frame.pts)
-            self._store(frame, Picture(planes, Integrity.CONCEALED))
+            self._keep(planes)
+            self._pictures.follow(frame, Picture(planes, Integrity.CONCEALED))
             if self._concealed is not None and self._concealed[0] is planes:     # the same again: many are lost at once
                 return _again(self._concealed[1], frame.pts)
             shown = from_coded(planes, self._header.bit_depth, Colour.of_header(self._header), frame.pts, Integrity.CONCEALED)
             self._concealed = planes, shown
             return shown
 
-    def _store(self, frame: FrameHeader, picture: Picture) -> None:
-        self._pictures.follow(frame, picture)
+    def _keep(self, planes: Planes) -> None:
+        """They are not to be changed: later frames are predicted from them, or show them again."""
         if self._header.gop != 1 or self._tolerant is not None:
-            for plane in picture.planes:     # later frames are predicted from them, or show them again
+            for plane in planes:
                 plane.flags.writeable = False
 
     def _planes(self) -> Planes:

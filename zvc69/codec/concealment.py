@@ -13,11 +13,11 @@ REACH = 8
 """Frames over which motion goes on as it was; what is lost beyond shows the same picture again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Picture:
-    """A decoded picture as later ones refer to it."""
+    """A decoded picture as later ones refer to it; planes: None until it is reconstructed."""
 
-    planes: Planes
+    planes: Planes | None = None
     integrity: Integrity = Integrity.WHOLE
 
 

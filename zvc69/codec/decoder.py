@@ -1,9 +1,11 @@
 """Packets to frames: parsing (integers, its own thread if wanted), then one graph call a frame."""
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 
 from ..bitstream import FileHeader, Packet, PacketParser
 from ..bitstream.limits import MAX_LAYER
@@ -12,12 +14,15 @@ from ..errors import ConfigError, StreamError, WrongModelError
 from ..media import Frame
 from ..model import Backend, Model, create_backend, model_for_hash
 from ..profiler import Profiler
+from .beside import Reconstructor
 from .chain import Chain
 from .parser import Parsed
 from .recovery import Step
 
 AHEAD = 3
 """Frames that are parsed before the networks need them."""
+MOST_AT_ONCE = 4
+"""Frames that are reconstructed beside each other: runs of 7 B frames have no more that do not need each other."""
 
 
 class Decoder:
@@ -54,6 +59,8 @@ class Decoder:
         if (manifest.latent_channels, manifest.hyper_channels) != (self.header.latent_channels, self.header.hyper_channels):
             raise WrongModelError("the header's channel counts are not those of its model")
         self._backend: Backend = create_backend(backend, self._model, threads)
+        self._threads, self._beside = threads, None
+        self._at_once = min(threads or os.cpu_count() or 1, MOST_AT_ONCE) if self._backend.several else 1
         self._packets = PacketParser(self.header)
         self._profiler = profiler or Profiler()
         self._conceal, self._keyframe_needed = conceal, keyframe_needed
@@ -101,7 +108,8 @@ class Decoder:
 
     def decode_all(self, packets: Iterable[Packet], *, first: int = 0, total: int = 0,
                    on_error: Callable[[Packet, StreamError], None] | None = None) -> Iterator[Frame]:
-        """Frames of `packets`, which begin at a keyframe, parsed up to three packets ahead on a thread of its own.
+        """Frames of `packets`, which begin at a keyframe, parsed up to three packets ahead on a thread of its own. Where they have B frames, frames that
+        do not need each other are reconstructed at the same time (`beside.Reconstructor`), so that eight are read ahead of the one that is shown.
 
         Independent of `decode` and of other calls. first: frames before this number, in order of presentation, are decoded, but not
         given.
@@ -110,36 +118,48 @@ class Decoder:
         on_error: told of a packet that cannot be parsed, which is then left out, or concealed; without it the error is raised
         unless concealed, after the frames of the packets before. An error that iterating `packets` raises is raised always.
         """
-        chain, pending = self._new_chain(), deque[tuple[Packet | None, Future[list[Step]]]]()
-        with ThreadPoolExecutor(1, "zvc69-parse") as parser:
+        chain = self._new_chain()
+        frames = Reconstructor(chain, self._backend, self._backend_beside, self._at_once).frames
 
-            def finished() -> Iterator[Frame]:
+        def steps(parser: ThreadPoolExecutor, pending: deque[tuple[Packet | None, Future[list[Step]]]]) -> Iterator[Step]:
+            def next_ones() -> Iterator[Step]:
                 packet, future = pending.popleft()
                 try:
-                    steps = future.result()
+                    found = future.result()
                 except StreamError as error:
                     if packet is None or on_error is None:
                         raise
                     on_error(packet, error)
                     return
-                for step in steps:
+                for step in found:
                     if step.error is not None and on_error is not None:
                         on_error(packet, step.error)
-                    yield from chain.from_number(chain.show(step), first)
+                    yield step
 
+            for entry in _parse_ahead(packets, chain, parser):
+                pending.append(entry)
+                if len(pending) > AHEAD:
+                    yield from next_ones()
+            while pending:
+                yield from next_ones()
+            yield from chain.end(total)
+
+        pending: deque[tuple[Packet | None, Future[list[Step]]]] = deque()
+        with ThreadPoolExecutor(1, "zvc69-parse") as parser:
             try:
-                for entry in _parse_ahead(packets, chain, parser):
-                    pending.append(entry)
-                    if len(pending) > AHEAD:
-                        yield from finished()
-                while pending:
-                    yield from finished()
-                for step in chain.end(total):
-                    yield from chain.from_number(chain.show(step), first)
+                with closing(frames(steps(parser, pending))) as shown:
+                    for frame in shown:
+                        yield from chain.from_number([frame], first)
                 yield from chain.from_number(chain.rest(), first)
             finally:
                 for _, future in pending:
                     future.cancel()
+
+    def _backend_beside(self) -> Backend:
+        """That runs several frames at a time, each on its share of the threads."""
+        if self._beside is None:
+            self._beside = create_backend(self._backend.name, self._model, self._threads, self._at_once)
+        return self._beside
 
 
 def _parse_ahead(packets: Iterable[Packet], chain: Chain, parser: ThreadPoolExecutor) -> Iterator[tuple[Packet | None, Future[list[Step]]]]:

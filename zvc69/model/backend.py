@@ -81,6 +81,8 @@ class Backend:
     """Whether it may run parts; benchmarks compare both."""
     gradients = True
     """Whether it has `gradient`."""
+    several = True
+    """Whether `create_backend` makes it for several frames at once."""
 
     def __init__(self, name: str, runner: Runner, tiled: TiledFrames | None = None):
         self.name, self._runner, self._tiled = name, runner, tiled
@@ -176,8 +178,10 @@ def _missing(name: str, module: str) -> str | None:
     return None
 
 
-def create_backend(name: str, model: Model, threads: int = 0) -> Backend:
+def create_backend(name: str, model: Model, threads: int = 0, at_once: int = 1) -> Backend:
     """The backend `name` ("auto", "cpu", "openvino", "openvino-bf16", "cuda") with a model's graphs; `threads` 0 = all cores.
+
+    at_once: calls from so many threads run at a time, each on its share of `threads`; what does not have `several` takes them one after the other.
 
     "auto" takes the best one that is here and keeps FORMAT.md's tolerance: `auto_backend`. "openvino-bf16" computes in bfloat16, which that tolerance
     does not cover: pictures differ by more than a rounding (docs/BENCHMARKS.md has how much). Raises BackendError for an unknown or missing one.
@@ -189,12 +193,13 @@ def create_backend(name: str, model: Model, threads: int = 0) -> Backend:
         raise BackendError(f"backend {chosen} is not available: {reason}")
     if chosen == "cpu":
         from .onnx_runner import OnnxRunner
-        runner = OnnxRunner(model, threads)
-        tiled = TiledFrames(model, partial(runner.run, any_size=True), threads or os.cpu_count() or 1) if model.manifest.inter else None
+        share = max(1, (threads or os.cpu_count() or 1) // at_once)
+        runner = OnnxRunner(model, threads if at_once == 1 else share)
+        tiled = TiledFrames(model, partial(runner.run, any_size=True), share) if model.manifest.inter else None
         return Backend(chosen, runner, tiled)
     if chosen == "cuda":
         from .cuda_backend import CudaBackend
         return CudaBackend(model)
     from .openvino_runner import OpenVinoRunner
     # Without parts: it compiles kernels for every size that it has not seen yet, which takes longer than a frame.
-    return Backend(chosen, OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32"))
+    return Backend(chosen, OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32", at_once))

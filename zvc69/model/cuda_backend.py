@@ -37,7 +37,7 @@ class CudaBackend(Backend):
     device: the first GPU, or what is given. Raises BackendError if there is none that will do, or if the model is not known to it.
     """
 
-    gradients = False
+    gradients = several = False
 
     def __init__(self, model: Model, device: Device | None = None) -> None:
         self.name, self._tiled = "cuda", None

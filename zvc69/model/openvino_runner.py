@@ -23,16 +23,19 @@ class OpenVinoRunner:
     """Compiles each graph when it is first run: for the size that it is run at then, and once more for all others. Safe to use from several
     threads (one request each).
 
-    precision: "f32", or "bf16", where convolutions take bfloat16 and what is between them is bfloat16 too.
+    precision: "f32", or "bf16", where convolutions take bfloat16 and what is between them is bfloat16 too. at_once: requests that run at a time, each on its
+    share of the threads.
     """
 
-    def __init__(self, model: Model, threads: int = 0, precision: str = "f32"):
+    def __init__(self, model: Model, threads: int = 0, precision: str = "f32", at_once: int = 1):
         self._model, self._lock = model, threading.Lock()
         self._core, self._local, self._pool = openvino.Core(), threading.local(), Pool()
         self._fixed: dict[str, tuple[dict[str, int], openvino.CompiledModel]] = {}
         self._any: dict[str, openvino.CompiledModel] = {}
         # Pinned, its threads would wait for cores that other stages run on: 2 to 9 % more time.
         self._settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
+        if at_once > 1:
+            self._settings["NUM_STREAMS"] = at_once
         if threads:
             self._settings["INFERENCE_NUM_THREADS"] = threads
 
