@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -17,6 +18,7 @@ from ..media import Colour, Frame, coded_frame
 from ..media.source import fitted_rate
 from ..model import Backend, Model, create_backend, load_model
 from ..profiler import Profiler
+from .at_once import MOST, FramesAtOnce
 from .builder import EncoderBuilder
 from .frame_coder import Coded, FrameCoder
 from .gop import FramePlan, GopPlanner, Plans
@@ -66,13 +68,14 @@ class Encoder:
         self._backend: Backend = create_backend(config.backend, self._model, config.threads)
         self._profiler = profiler or Profiler()
         self._coder = FrameCoder(self._model, self._backend, self._profiler, config)
+        self._at_once = FramesAtOnce(self._coder, self._shared_coder, min(config.threads or os.cpu_count() or 1, MOST) if self._backend.several else 1)
         self._filter = TemporalFilter(config)
         self._pictures: PictureBuffer[Reference] = PictureBuffer()
         self._clip = Clip.of(self.header, config)
         if statistics is not None:
             statistics.check(self._clip)
         auto = config.b_frames == AUTO
-        self._trials = RunTrials(self._attempt, config.b_trials) if auto and statistics is None else None
+        self._trials = RunTrials(self._attempt, config.b_trials, self._at_once.map) if auto and statistics is None else None
         chooser = KnownRuns(statistics) if auto and statistics is not None else self._trials
         self._gop = GopPlanner(config.gop, LONGEST_RUN if auto else config.b_frames, config.sigma_reset, chooser, SHORTER_RUNS if auto else ())
         self._expected = None if statistics is None else {frame.number: frame.fingerprint for frame in statistics.frames}
@@ -129,9 +132,9 @@ class Encoder:
             for few in prefetch(looked):
                 yield from self._coded_of(few)
         else:
-            for plans in prefetch([plan for frame in few for plan in self._planned(frame)] for few in looked):
-                for plan in plans:
-                    yield self._code(plan)
+            for runs in prefetch([self._planned(frame) for frame in few] for few in looked):
+                for plans in runs:
+                    yield from self._coded_in_order(plans)
         yield from self._rest()
 
     def _looked_at(self, frame: Frame | av.VideoFrame | NDArray, keyframe: bool = False) -> list[Looked]:
@@ -153,8 +156,13 @@ class Encoder:
 
     def _coded_of(self, frames: Iterable[Looked]) -> Iterator[Packet]:
         for frame in frames:
-            for plan in self._planned(frame):
-                yield self._code(plan)
+            yield from self._coded_in_order(self._planned(frame))
+
+    def _shared_coder(self) -> FrameCoder:
+        """A coder for MOST frames at a time."""
+        share = max(1, (self._config.threads or os.cpu_count() or 1) // MOST)
+        config = self._config.replaced(threads=share, refinement=0, key_refinement=0)
+        return FrameCoder(self._model, create_backend(self._backend.name, self._model, self._config.threads, MOST), self._profiler, config)
 
     def request_keyframe(self) -> None:
         """Make the next frame that is given to `encode` a keyframe: what a receiver that has lost packets asks for. May be called from any thread."""
@@ -168,7 +176,7 @@ class Encoder:
         if self._expected is not None and self._count < len(self._expected):
             raise StatisticsError(f"the statistics are of {len(self._expected)} frames, this clip has {self._count}")
         yield from self._coded_of(self._lookahead.flush())
-        yield from map(self._code, self._gop.flush())
+        yield from self._coded_in_order(self._gop.flush())
 
     def collect(self) -> None:
         """Keep what a second pass needs to know. Before the first frame."""
@@ -189,17 +197,22 @@ class Encoder:
         if fingerprint(picture) != self._expected[self._count]:
             raise StatisticsError("the statistics are of another clip: the first pass saw another picture here", frame=self._count)
 
-    def _code(self, plan: FramePlan) -> Packet:
+    def _coded_in_order(self, plans: Plans) -> Iterator[Packet]:
+        for n, plan in enumerate(plans):
+            yield self._code(plan, plans[n + 1:])
+
+    def _code(self, plan: FramePlan, following: Plans) -> Packet:
+        """following: plans that come next, their frames being there."""
         frame = self._waiting.pop(plan.number)
-        picture, complexity, following = frame.picture, frame.complexity, None if frame.group is None else frame.group.complexity
+        picture, complexity = frame.picture, frame.complexity
         if plan.sigma_reset:
             self._pictures.change(Reference.picture_alone)
             if self._trials:
                 self._trials.forget()
         tried: dict[int, tuple[Packet, Coded]] = {}
-        qp = self._rate.begin(PlannedFrame(plan.number, plan.type, plan.layer, plan.offset, complexity, plan.to_key, frame.cut, following))
+        qp = self._rate.begin(_for_rate(plan, frame))
         while qp is not None:
-            tried[qp] = packet, _ = self._packet_at(qp, plan, frame)
+            tried[qp] = packet, _ = self._packet_at(qp, plan, frame, following)
             qp = self._rate.judge(8 * len(packet))
         packet, coded = tried[self._rate.chosen]
         self._rate.finish(8 * len(packet))
@@ -214,29 +227,44 @@ class Encoder:
         self._coded += 1
         return self._maker.commit(packet)
 
-    def _packet_at(self, qp: int, plan: FramePlan, frame: Looked) -> tuple[Packet, Coded]:
+    def _packet_at(self, qp: int, plan: FramePlan, frame: Looked, following: Plans) -> tuple[Packet, Coded]:
         """The frame coded at a QP, as if it came next."""
         coded = self._trials.known(plan, qp) if self._trials else None
         if coded is None:
-            coded = self._code_at(qp, plan, frame, self._pictures)
+            coded = self._at_once.known(plan, qp)
+        if coded is None:
+            coded = self._coded_now(qp, plan, frame, following)
         references = KEYFRAME
         if plan.type != FrameType.I:
             references = reference_flags(*(self._pictures.find(slot) for slot in coded.slots), stored=plan.stored)
         header = FrameHeader(plan.type, qp=qp, pts=plan.number, dts=self._coded, references=references, layer=plan.layer)
         return self._maker.draft(header, coded.payload), coded
 
-    def _code_at(self, qp: int, plan: FramePlan, frame: Looked, pictures: PictureBuffer[Reference], *, trial: bool = False) -> Coded:
+    def _coded_now(self, qp: int, plan: FramePlan, frame: Looked, following: Plans) -> Coded:
+        """The frame coded at a QP; with it, at the same time, others of its run whose references are there, if their QPs are known."""
+        others = self._at_once.choose(plan, following, self._pictures)
+        foreseen = self._rate.foreseen([_for_rate(other, self._waiting[other.number]) for other in following]) if others else None
+        if foreseen is None:
+            return self._code_at(self._coder, qp, plan, frame, self._pictures)
+        pictures, coder = self._at_once.with_known(self._pictures), self._at_once.coder
+        qps = [foreseen[following.index(other)] for other in others]
+        jobs = [(qp, plan, frame), *((at, other, self._waiting[other.number]) for at, other in zip(qps, others, strict=True))]
+        coded, *ahead = self._at_once.map(lambda job: self._code_at(coder, *job, pictures), jobs)
+        self._at_once.keep(others, qps, ahead)
+        return coded
+
+    def _code_at(self, coder: FrameCoder, qp: int, plan: FramePlan, frame: Looked, pictures: PictureBuffer[Reference], *, trial: bool = False) -> Coded:
         """The frame coded at a QP with what is in `pictures`. trial: its reconstruction is wanted, even if it is not to be stored, and it is not refined."""
         with self._profiler.stage("temporal_filter"):
             picture = self._filter.source(plan, frame.picture, frame.neighbours, qp)
         if plan.type == FrameType.I:
-            return self._coder.intra(picture, qp, plan.number, reference=self._gop.inter)
+            return coder.intra(picture, qp, plan.number, reference=self._gop.inter)
         if plan.type == FrameType.B:
             # Slot A's sigma state is taken over: that of a frame coded alike serves better. Measured: 0.4 % fewer bits.
             nearest, *others = sorted((pictures.at(plan.past), pictures.at(plan.future)), key=lambda reference: (reference.state is None, -reference.qp))
         else:
             nearest, *others = self._past(plan.number, pictures)
-        return self._coder.inter(picture, qp, plan.number, nearest, others, between=plan.type == FrameType.B, wanted=trial or plan.stored, trial=trial)
+        return coder.inter(picture, qp, plan.number, nearest, others, between=plan.type == FrameType.B, wanted=trial or plan.stored, trial=trial)
 
     def _attempt(self, run: Sequence[StandIn]) -> Tried:
         """Frames of a run of P and B frames coded for trial."""
@@ -244,7 +272,7 @@ class Encoder:
         for one in run:
             plan, frame = one.plan, self._waiting[one.plan.number]
             qp = min(max(round(self._base_qp + plan.offset), 0), MAX_QP)
-            coded = self._code_at(qp, plan, frame, pictures, trial=True)
+            coded = self._code_at(self._at_once.coder, qp, plan, frame, pictures, trial=True)
             cost.add(frame.picture, coded, frames=one.frames, last=one.last)
             if plan.stored:
                 pictures.add(coded.reference, plan.number)
@@ -264,6 +292,12 @@ class Encoder:
             return coded_frame(frame, self.header)
         except ConfigError as error:
             raise ConfigError(error.message, frame=self._count) from None
+
+
+def _for_rate(plan: FramePlan, frame: Looked) -> PlannedFrame:
+    """What rate control is told of a frame."""
+    behind = None if frame.group is None else frame.group.complexity
+    return PlannedFrame(plan.number, plan.type, plan.layer, plan.offset, frame.complexity, plan.to_key, frame.cut, behind)
 
 
 def configured(config: EncoderConfig | None, options: Mapping[str, Any]) -> EncoderConfig:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +72,8 @@ class RunTrials:
     """Decides how runs are coded (`gop.RunChooser`), by trial.
 
     attempt: codes frames of a run as if it came next. effort: 1 tries the first run of a scene, the second if P frames won there, and every fourth
-    after that, most of it, as P frames and with the longest run of B frames; 2 all of it, and with shorter runs too; 3 tries every run like that.
+    after that, most of it, as P frames and with the longest run of B frames; 2 all of it, and with shorter runs too; 3 tries every run like that. each: as
+    `map`, calls `attempt` for every way; at the same time, if it likes.
 
     >>> from zvc69.bitstream import FrameType
     >>> costs = iter([90.0, 100.0])
@@ -82,8 +83,9 @@ class RunTrials:
     ['P', 'P', 'P', 'P']
     """
 
-    def __init__(self, attempt: Callable[[Sequence[StandIn]], Tried], effort: int) -> None:
-        self._attempt, self._interval, self._share = attempt, INTERVALS[effort - 1], SHARES[effort - 1]
+    def __init__(self, attempt: Callable[[Sequence[StandIn]], Tried], effort: int, each: Callable[..., Iterable[Tried]] = map) -> None:
+        self._attempt, self._each = attempt, each
+        self._interval, self._share = INTERVALS[effort - 1], SHARES[effort - 1]
         self._ways = 2 if effort == 1 else None
         self._way: int | None = None       # that won last
         self._again = False                # it is not to be relied on
@@ -99,7 +101,7 @@ class RunTrials:
         self._frames = {}
         self._since += 1
         if full and (self._way is None or self._again or self._since >= self._interval):
-            tried = [self._attempt(stand_ins(plans, self._share)) for plans in ways[:self._ways]]
+            tried = list(self._each(self._attempt, [stand_ins(plans, self._share) for plans in ways[:self._ways]]))
             costs = [way.cost for way in tried]
             if self._share < 1:
                 costs[0] *= LATER

@@ -48,6 +48,8 @@ class AverageBitrate:
     proportional and an integral term; the model gives the QP for the bits that are then due.
     """
 
+    goes_by_bits = True
+
     def __init__(self, model: RateModel, rate: float, fps: Fraction, band: Band, reaction: float) -> None:
         self._model, self._rate, self._band, self._reaction = model, rate, band, max(reaction, 4.0)
         self._longest = max(int(LONGEST * fps), 1)

@@ -1,6 +1,7 @@
 """Rate control: the QP of each frame, and whether it is to be coded again at another one."""
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Protocol
@@ -25,7 +26,9 @@ FILLING, LOWER = 2, 6
 
 
 class BaseQp(Protocol):
-    """What the QPs of frames are derived from."""
+    """What the QPs of frames are derived from; goes_by_bits: from the bits of the frames before too."""
+
+    goes_by_bits: bool
 
     @property
     def most(self) -> float:
@@ -81,6 +84,16 @@ class RateController:
         self._least = max((limit.least for limit in self._limits), default=0.0)
         self._qp = self._first()
         return self._qp
+
+    def foreseen(self, frames: Sequence[PlannedFrame]) -> list[int] | None:
+        """What `begin` will give for the frames that follow the one that it was asked for last; None if that depends on the bits that frames take."""
+        if self._limits or self._vbv is not None or self._base.goes_by_bits:
+            return None
+        other, found = copy.deepcopy(self), []
+        for frame in frames:
+            other._carry = other._rest
+            found.append(other.begin(frame))
+        return found
 
     def judge(self, bits: int) -> int | None:
         """Told the bits at the QP that was given last: a QP to code the frame at again, None if that is enough."""

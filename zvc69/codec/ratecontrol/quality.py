@@ -34,6 +34,7 @@ class ConstantQp:
     """The same base QP for all frames; only what their place in the group adds differs."""
 
     most = math.inf
+    goes_by_bits = False
 
     def __init__(self, qp: float) -> None:
         self._qp = qp

@@ -32,6 +32,7 @@ class SecondPass:
     """
 
     most = math.inf
+    goes_by_bits = True
 
     def __init__(self, frames: Sequence[FrameStatistics], bits: float) -> None:
         self._known = {frame.number: frame for frame in frames}

@@ -1,0 +1,76 @@
+"""Frames coded at the same time: B frames that do not refer to each other, and trials of a run in several ways."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from ..bitstream import FrameType
+from .frame_coder import Coded, FrameCoder
+from .gop import FramePlan, Plans
+from .references import PictureBuffer
+from .slots import Reference
+
+T, R = TypeVar("T"), TypeVar("R")
+MOST = 2
+"""Frames at a time: each motion search holds sixteen pictures."""
+
+
+class FramesAtOnce:
+    """What is coded ahead of its turn, beside a frame whose turn it is.
+
+    alone      the coder that has all threads
+    make       makes one that may be called from `count` threads at a time, each with its share; called when there is work for it
+    count      frames at a time; with 1 there is nothing but `alone`
+
+    A frame that is coded ahead is what it would have been in its turn: its references are coded, and its QP is known. What was coded at another QP than
+    it then gets is thrown away.
+    """
+
+    def __init__(self, alone: FrameCoder, make: Callable[[], FrameCoder], count: int) -> None:
+        self._alone, self._make, self._count = alone, make, count
+        self._shared: FrameCoder | None = None
+        self._workers: ThreadPoolExecutor | None = None
+        self._ahead: dict[FramePlan, tuple[int, Coded]] = {}
+
+    @property
+    def coder(self) -> FrameCoder:
+        """For use inside of `map`."""
+        if self._count == 1:
+            return self._alone
+        if self._shared is None:
+            self._shared = self._make()
+        return self._shared
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """`function` of each, as many at a time as there may be, in order."""
+        if self._count == 1:
+            return [function(item) for item in items]
+        if self._workers is None:
+            self._workers = ThreadPoolExecutor(self._count, "zvc69-frames")
+        return list(self._workers.map(function, items))
+
+    def choose(self, plan: FramePlan, following: Plans, pictures: PictureBuffer[Reference]) -> list[FramePlan]:
+        """Those of the frames that follow, in order of coding, that can be coded beside the B frame `plan`."""
+        if self._count == 1 or self._alone.refines_all or plan.type != FrameType.B:     # refinement goes from frame to frame
+            return []
+        there = {entry.pts for entry in pictures.recent()} | {known.number for known in self._ahead}
+        can = [other for other in following if other.type == FrameType.B and other not in self._ahead and {other.past, other.future} <= there]
+        return can[:self._count - 1]
+
+    def with_known(self, pictures: PictureBuffer[Reference]) -> PictureBuffer[Reference]:
+        """A copy that has the frames coded ahead too."""
+        out = pictures.copy()
+        for plan, (_, coded) in self._ahead.items():
+            if coded.reference is not None:
+                out.add(coded.reference, plan.number)
+        return out
+
+    def keep(self, plans: Sequence[FramePlan], qps: Sequence[int], coded: Sequence[Coded]) -> None:
+        """Frames that were coded ahead."""
+        self._ahead |= {plan: (qp, of_it) for plan, qp, of_it in zip(plans, qps, coded, strict=True)}
+
+    def known(self, plan: FramePlan, qp: int) -> Coded | None:
+        """The frame, whose turn it is, if it was coded ahead at this QP."""
+        at, coded = self._ahead.pop(plan, (None, None))
+        return coded if at == qp else None
