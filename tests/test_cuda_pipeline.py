@@ -1,6 +1,9 @@
 """Frames coded on the (emulated) GPU are read by the CPU, and the reverse: the same symbols, pictures that differ by a rounding."""
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +27,26 @@ TINY = str(Path(__file__).parent / "golden" / "models" / "tiny_inter")
 QP = 22
 
 
-@pytest.fixture(scope="module")
-def model():
-    return load_model(TINY)
+def keyframes_apart(folder: Path) -> Path:
+    """tiny_inter, with keyframes coded by the networks and integers of another model."""
+    shutil.copytree(TINY, folder)
+    for name in ("analyse_intra.onnx", "refine_intra.onnx", "decode_intra.onnx", "synthesise_intra.onnx"):
+        shutil.copy(Path(TINY).parent / "tiny" / name, folder)
+    shutil.copy(Path(TINY).parent / "tiny" / "integers.npz", folder / "integers_intra.npz")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.name != "manifest.json"}
+    manifest |= {"version": 2, "files": files, "config_intra": manifest["config"], "training_intra": manifest["training"]}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture(scope="module", params=["one set of integers", "two"])
+def model(request, tmp_path_factory):
+    if request.param == "one set of integers":
+        return load_model(TINY)
+    apart = load_model(str(keyframes_apart(tmp_path_factory.mktemp("models") / "apart")))
+    assert apart.integers_of(False) is not apart.integers_of(True)
+    return apart
 
 
 @pytest.fixture(scope="module")
