@@ -1,5 +1,6 @@
 """Motion: sections round trip and survive hostile bytes, searches find what moved, fields check themselves."""
 import doctest
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -150,6 +151,28 @@ def test_candidates_find_what_the_search_alone_does_not():
     assert motion.search(current_y, reference_y, 30, depth=8, candidates=far) == alone
 
 
+@pytest.mark.parametrize("kernel", motion.KERNELS)
+@pytest.mark.parametrize("depth", pack.DEPTHS)
+def test_a_prepared_reference_serves_any_number_of_searches(kernel, depth):
+    rng = np.random.default_rng(9)
+    current_y, reference_y = moving_planes(rng, 200, 130, depth)
+    others = [current_y, reference_y.copy(), moving_planes(rng, 200, 130, depth)[0]]
+    want = [motion.search(y, reference_y, 30, depth=depth, kernel=kernel) for y in others]
+    prepared = motion.SearchReference(reference_y, depth, kernel)
+    reference_y[:] = 0      # it has a copy
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(2):
+            assert list(pool.map(lambda y: motion.search(y, prepared, 30, depth=depth, kernel=kernel, threads=2), others)) == want
+
+
+def test_low_effort_leaves_blocks_whole_that_cost_little():
+    rng = np.random.default_rng(10)
+    current_y, reference_y = moving_planes(rng, 320, 192)
+    noisy = np.clip(current_y + rng.normal(0, 2, current_y.shape), 0, 255).astype(np.uint8)
+    quick, thorough = (motion.search(noisy, reference_y, 38, depth=8, effort=effort) for effort in (0, 1))
+    assert (quick.sizes == 8).sum() <= (thorough.sizes == 8).sum() and (quick.sizes == 32).sum() > 0
+
+
 def test_search_rejects_what_does_not_fit():
     y = np.zeros((32, 32), np.uint8)
     good = MotionField.zero(4, 4)
@@ -159,6 +182,12 @@ def test_search_rejects_what_does_not_fit():
                                ((y, y, 30), {"candidates": np.zeros((4, 4, 2), np.int32)})):
         with pytest.raises(ValueError):
             motion.search(*arguments, **{"depth": 8, **options})
+    for wrong in (motion.SearchReference(y, 8, "sharp"), motion.SearchReference(y[:-1].copy(), 8), motion.SearchReference(y.astype(np.uint16), 10)):
+        with pytest.raises(ValueError, match="the reference is"):
+            motion.search(y, wrong, 30, depth=8)
+    for arguments in ((y, 10), (y, 9), (y[0], 8), (y, 8, "bilinear")):
+        with pytest.raises(ValueError):
+            motion.SearchReference(*arguments)
     for call in (lambda: motion.encode(good, np.ones((2, 1), bool)), lambda: motion.encode(good, np.ones((1, 1), np.uint8)),
                  lambda: motion.encode(good, previous=MotionField.zero(8, 4)), lambda: motion.decode(b"", 6, 4),
                  lambda: motion.decode(b"", 0, 4), lambda: motion.decode(b"", 4, 4, MotionField.zero(4, 8))):

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 import zvc69
-from zvc69.codec.estimation import MotionEstimator
+from zvc69.codec import estimation
+from zvc69.codec.estimation import MotionEstimator, PreparedReferences
 from zvc69.codec.frame_coder import FrameCoder
 from zvc69.codec.slots import Reference
 from zvc69.config import EncoderConfig
@@ -45,6 +46,19 @@ def test_search_tries_the_vectors_of_the_flow_network(monkeypatch):
     for source in ("search", "flow"):
         MotionEstimator(EncoderConfig(motion=source).resolved()).field(now, Reference(before.planes, None, 0, 30), 30, None)
     assert tried[0] is None and np.array_equal(tried[1], load_flow().vectors(now.y, before.y, 8))
+
+
+def test_references_are_kept_while_they_are_searched(monkeypatch):
+    monkeypatch.setattr(estimation, "KEPT_BYTES", 3 * motion.SearchReference(np.zeros((64, 64), np.uint8), 8).nbytes)
+    references, (a, b, c, d) = PreparedReferences(), np.zeros((4, 64, 64), np.uint8)
+    planes = a, b, c, d
+    first = [references.get(y, 8, "sharp") for y in planes[:3]]
+    assert [references.get(y, 8, "sharp") for y in planes[:3]] == first and references.get(a, 8, "bicubic") not in first
+    assert references.get(c, 8, "sharp") is first[2] and references.get(a, 8, "sharp") is not first[0]
+    monkeypatch.setattr(estimation, "KEPT_BYTES", 0)
+    two = [references.get(y, 8, "sharp") for y in (c, d)]
+    assert [references.get(y, 8, "sharp") for y in (c, d)] == two
+    assert references.get(a, 8, "sharp") and references.get(c, 8, "sharp") is not two[0]
 
 
 def test_flow_codes_as_well_as_the_search():

@@ -42,8 +42,8 @@ void mean_row(const std::uint8_t* rows, std::ptrdiff_t stride, int width, std::u
 
 SearchPlane::SearchPlane(int width, int height, int border)
     : width_(width), height_(height), border_(border), stride_(width + 2 * border),
-      samples_(static_cast<std::size_t>(stride_) * (height + 2 * border) + kPlaneSlack),
-      origin_(samples_.data() + border * stride_ + border) {}
+      samples_(new std::uint8_t[static_cast<std::size_t>(stride_) * (height + 2 * border) + kPlaneSlack]),
+      origin_(samples_.get() + border * stride_ + border) {}
 
 SearchPlane::SearchPlane(const LumaPlane& source, int border)
     : SearchPlane(padded(source.width), padded(source.height), border) {

@@ -45,7 +45,7 @@ private:
 
     int width_, height_, border_;
     std::ptrdiff_t stride_;
-    std::vector<std::uint8_t> samples_;
+    std::unique_ptr<std::uint8_t[]> samples_;   // not initialised
     std::uint8_t* origin_;
 };
 
@@ -85,6 +85,18 @@ private:
     std::vector<std::atomic<Tile>> tiles_;       // of phases 1..15
     std::size_t plane_;
     std::unique_ptr<std::uint8_t[]> phases_;     // 15 planes laid out as whole_; not initialised
+};
+
+// A reference that any number of searches may share, at the same time too. Takes up to 17 times the memory of its picture.
+class SearchReference {
+public:
+    static constexpr int kHalfBorder = 48, kQuarterBorder = 24;
+
+    SearchReference(const LumaPlane& source, Isa isa, bool sharp)
+        : phases(source, isa, sharp), half(phases.whole().smaller(2, kHalfBorder)), quarter(phases.whole().smaller(4, kQuarterBorder)) {}
+
+    ReferencePhases phases;
+    const SearchPlane half, quarter;
 };
 
 }  // namespace zvc

@@ -18,11 +18,14 @@ struct Effort {
     int window, stride;        // of the coarse level, in its samples: +-window, every stride-th
     int whole_steps[kLevels];  // rounds at whole pixels
     int fine_rounds;           // at halves and at quarters
+    bool corners;              // fine rounds look at eight places, not four
     int passes;                // the second one around what the first one found, of later blocks too
+    std::uint32_t worth[2];    // in 1/16 bit: 32x32 and 16x16 blocks that cost no more are not split
 };
-constexpr Effort kEfforts[] = {{8, 2, {6, 2, 1}, 1, 1}, {24, 2, {24, 12, 8}, 4, 1}, {24, 1, {32, 16, 16}, 8, 2}};
+constexpr Effort kEfforts[] = {
+    {8, 2, {6, 2, 1}, 1, false, 1, {4096, 1024}}, {24, 2, {24, 12, 8}, 4, true, 1, {}}, {24, 1, {32, 16, 16}, 8, true, 2, {}}};
 
-constexpr int kCoarseBorder = 24;
+constexpr int kCoarseBorder = SearchReference::kQuarterBorder;
 static_assert(std::ranges::all_of(kEfforts, [](const Effort& effort) { return effort.window <= kCoarseBorder; }));
 constexpr int kWindowColumns = (2 * kCoarseBorder + 1 + 7) & ~7;  // of the largest window, for SadKernels::row
 
@@ -37,8 +40,8 @@ constexpr Vector kSquare[] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}, {-1, -1}, {1, -1
 // Vectors of 32x32 blocks at 1/4 size, in samples there.
 class CoarseSearch {
 public:
-    CoarseSearch(const SadKernels& sads, const SearchPlane& current, const SearchPlane& reference, const SearchJob& job)
-        : sads_(sads), current_(current.smaller(4, 0)), reference_(reference.smaller(4, kCoarseBorder)), job_(job),
+    CoarseSearch(const SadKernels& sads, const SearchPlane& current, const SearchJob& job)
+        : sads_(sads), current_(current.smaller(4, 0)), reference_(job.reference->quarter), job_(job),
           effort_(kEfforts[job.effort]), columns_(current.width() / 32),
           vectors_(static_cast<std::size_t>(columns_) * (current.height() / 32)) {
         wavefront(current.height() / 32, columns_, 1, job.threads, [this](int i, int j) { vectors_[i * columns_ + j] = search(i, j); });
@@ -96,7 +99,8 @@ private:
     static constexpr int kFarthest = kLargestVector / 16;
 
     const SadKernels& sads_;
-    SearchPlane current_, reference_;
+    const SearchPlane current_;
+    const SearchPlane& reference_;
     const SearchJob& job_;
     Effort effort_;
     int columns_;
@@ -106,8 +110,8 @@ private:
 // Vectors of 16x16 blocks at 1/2 size, in samples there: what moves on its own within a 32x32, too far for the steps at full size.
 class MiddleSearch {
 public:
-    MiddleSearch(const SadKernels& sads, const SearchPlane& current, const SearchPlane& reference, const SearchJob& job, const CoarseSearch& coarse)
-        : sads_(sads), current_(current.smaller(2, 0)), reference_(reference.smaller(2, kBorder + 2 * kWindow)), job_(job), coarse_(coarse),
+    MiddleSearch(const SadKernels& sads, const SearchPlane& current, const SearchJob& job, const CoarseSearch& coarse)
+        : sads_(sads), current_(current.smaller(2, 0)), reference_(job.reference->half), job_(job), coarse_(coarse),
           rows_(current.height() / 16), columns_(current.width() / 16), vectors_(static_cast<std::size_t>(columns_) * rows_) {
         wavefront(rows_, columns_, 0, job.threads, [this](int i, int j) { vectors_[i * columns_ + j] = search(i, j); });
     }
@@ -170,10 +174,12 @@ private:
     }
 
     static constexpr int kBorder = 32, kWindow = 8;
+    static_assert(kBorder + 2 * kWindow <= SearchReference::kHalfBorder);
     static constexpr int kFarthest = kLargestVector / 8;
 
     const SadKernels& sads_;
-    SearchPlane current_, reference_;
+    const SearchPlane current_;
+    const SearchPlane& reference_;
     const SearchJob& job_;
     const CoarseSearch& coarse_;
     int rows_, columns_;
@@ -207,8 +213,7 @@ class MotionSearch {
 public:
     MotionSearch(Isa isa, const SearchJob& job)
         : job_(job), effort_(kEfforts[job.effort]), sads_(sad_kernels(isa)), satds_(satd_kernels(isa)), current_(job.current, 0),
-          reference_(job.reference, isa, job.sharp), coarse_(sads_, current_, reference_.whole(), job),
-          middle_(sads_, current_, reference_.whole(), job, coarse_),
+          reference_(job.reference->phases), coarse_(sads_, current_, job), middle_(sads_, current_, job, coarse_),
           h_(current_.height() / 8), w_(current_.width() / 8), grid_(h_, w_) {}
 
     void run() {
@@ -261,8 +266,8 @@ private:
         void refine() {
             for (int n = 0; n < all_.effort_.whole_steps[level_] && step(kDiamond, 4); ++n) {}
             measure_anew();
-            for (int n = 0; n < all_.effort_.fine_rounds && step(kSquare, 2); ++n) {}
-            for (int n = 0; n < all_.effort_.fine_rounds && step(kSquare, 1); ++n) {}
+            for (const int length : {2, 1})
+                for (int n = 0; n < all_.effort_.fine_rounds && (all_.effort_.corners ? step(kSquare, length) : step(kDiamond, length)); ++n) {}
         }
 
         // The block is to have the best vector found.
@@ -319,14 +324,16 @@ private:
         Found best_;
     };
 
-    // Four blocks of the level below cost at least this, whatever they predict.
-    Cost least_cost_of_four(int level) const { return rate(4 * (kMergeBits[0] + kSplitBits[level + 1])); }
+    // Four blocks of the level below cost at least that of being merged, whatever they predict.
+    bool worth_splitting(int level, Cost cost) const {
+        return cost > rate(std::max(effort_.worth[level], 4 * (kMergeBits[0] + kSplitBits[level + 1])));
+    }
 
     std::uint8_t search_tree(int i, int j) {
         Block whole(*this, i, j, 0);
         whole.consider(coarse_.at(i / 4, j / 4));
         whole.refine();
-        if (whole.best().cost <= least_cost_of_four(0)) {
+        if (!worth_splitting(0, whole.best().cost)) {
             whole.commit();
             return 0;
         }
@@ -356,7 +363,7 @@ private:
         whole.refine();
         const Cost cost = whole.best().cost + rate(kSplitBits[1]);
         eights = false;
-        if (whole.best().cost > least_cost_of_four(1)) {
+        if (worth_splitting(1, whole.best().cost)) {
             Cost four = rate(kSplitBits[1]);
             for (int quarter = 0; quarter < 4; ++quarter) {
                 Block block(*this, i + (quarter >> 1), j + (quarter & 1), 2);
@@ -379,7 +386,7 @@ private:
     const SadKernels& sads_;
     const SatdKernels& satds_;
     SearchPlane current_;
-    ReferencePhases reference_;
+    ReferencePhases& reference_;
     CoarseSearch coarse_;
     MiddleSearch middle_;
     int h_, w_;

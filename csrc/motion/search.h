@@ -10,12 +10,12 @@
 namespace zvc {
 
 struct SearchJob {
-    LumaPlane current, reference;  // of one size and depth
+    LumaPlane current;
+    SearchReference* reference;    // of the same size; its filter is the one that will compensate
     const Vector* previous;        // field of the frame before, (h, w), or null
     const Vector* candidates;      // vectors to try beside those that the search comes upon, (h, w), or null
     int lambda;                    // SAD of 8-bit samples per bit, in 1/16; at most 2^12
     int effort;                    // 0..2
-    bool sharp;                    // the filter that will compensate
     unsigned threads;              // the field does not depend on them
     Vector* vectors;               // (h, w): padded size / 8
     std::uint8_t* splits;          // (h / 4, w / 4): see kSplit

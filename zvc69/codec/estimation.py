@@ -1,12 +1,49 @@
 """Where a slot's vectors come from: the search, the search helped by the flow network, or nowhere (implicit motion)."""
 from __future__ import annotations
 
+from collections import OrderedDict
+from threading import Lock
+
+import numpy as np
+
 from ..config import EncoderConfig
 from ..core import motion
-from ..core.motion import MotionField
+from ..core.motion import MotionField, SearchReference
 from ..core.pack import blocks
 from ..media import Frame
 from .slots import Reference
+
+
+KEPT_BYTES = 64 << 20
+"""That prepared references take at most, but for two, which every search of a B frame needs."""
+
+
+class PreparedReferences:
+    """Pictures that were searched last, ready to be searched again: the frames of a run, and both slots of one frame, refer to the same few. May be used by
+    several threads.
+
+    >>> references = PreparedReferences()
+    >>> y = np.zeros((32, 32), np.uint8)
+    >>> references.get(y, 8, "sharp") is references.get(y, 8, "sharp")
+    True
+    """
+
+    def __init__(self) -> None:
+        # By the plane's id, which is its own as long as it is kept beside.
+        self._kept: OrderedDict[tuple[int, str], tuple[np.ndarray, SearchReference]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, y: np.ndarray, depth: int, kernel: str) -> SearchReference:
+        """Of a luma plane that nobody changes any more."""
+        key = id(y), kernel
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            else:
+                self._kept[key] = y, SearchReference(y, depth, kernel)
+                while len(self._kept) > 2 and sum(reference.nbytes for _, reference in self._kept.values()) > KEPT_BYTES:
+                    self._kept.popitem(last=False)
+            return self._kept[key][1]
 
 
 class MotionEstimator:
@@ -20,6 +57,7 @@ class MotionEstimator:
         self._effort, self._still = config.motion_effort, config.motion == "none"
         self.thorough = self._effort > 0
         """Whether a search may be made again with another filter."""
+        self._prepared = PreparedReferences()
         self._flow = None
         if config.motion == "flow":
             from ..model.flow import load_flow
@@ -33,5 +71,5 @@ class MotionEstimator:
             return MotionField.zero(*blocks(frame.width, frame.height)).using(kernel, False)
         before = reference.planes[0]
         candidates = None if self._flow is None else self._flow.vectors(frame.y, before, frame.depth)
-        return motion.search(frame.y, before, qp, depth=frame.depth, previous=expected, candidates=candidates, effort=self._effort, kernel=kernel,
+        return motion.search(frame.y, self._prepared.get(before, frame.depth, kernel), qp, depth=frame.depth, previous=expected, candidates=candidates, effort=self._effort, kernel=kernel,
                              threads=threads)

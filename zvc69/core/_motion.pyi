@@ -1,7 +1,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-def search(level: int, current: NDArray[np.uint8], reference: NDArray[np.uint8], depth: int, rate: int, effort: int, sharp: bool, threads: int,
+class Prepared:
+    def __init__(self, level: int, luma: NDArray[np.uint8], depth: int, sharp: bool) -> None: ...
+
+def search(level: int, current: NDArray[np.uint8], reference: Prepared, depth: int, rate: int, effort: int, threads: int,
            previous: NDArray[np.int16] | None, candidates: NDArray[np.int16] | None, vectors: NDArray[np.int16],
            splits: NDArray[np.uint8]) -> None: ...
 def sad(level: int, size_level: int, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int: ...

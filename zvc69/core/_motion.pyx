@@ -3,6 +3,7 @@
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int8_t, int16_t, uint8_t, uint16_t, uint32_t
 from libcpp cimport bool as cbool
+from libcpp.memory cimport unique_ptr
 from libcpp.vector cimport vector
 
 
@@ -36,17 +37,21 @@ cdef extern from "motion/filter.h" namespace "zvc" nogil:
         const int8_t* y
     void filter_area(Isa, const uint8_t*, ptrdiff_t, uint8_t*, ptrdiff_t, int, int, const AreaTaps&) noexcept
 
-cdef extern from "motion/search.h" namespace "zvc" nogil:
+cdef extern from "motion/reference.h" namespace "zvc" nogil:
     cdef struct LumaPlane:
         const uint8_t* data
         ptrdiff_t stride
         int width, height, depth
+    cdef cppclass SearchReference:
+        SearchReference(const LumaPlane&, Isa, cbool sharp) except +
+
+cdef extern from "motion/search.h" namespace "zvc" nogil:
     cdef cppclass SearchJob:
-        LumaPlane current, reference
+        LumaPlane current
+        SearchReference* reference
         const Vector* previous
         const Vector* candidates
         int effort
-        cbool sharp
         unsigned threads
         Vector* vectors
         uint8_t* splits
@@ -83,28 +88,40 @@ cdef extern from "motion/field_code.h" namespace "zvc" nogil:
     FieldStatus decode_field(FieldShape, Bytes, const PreviousField&, Contexts, const FieldArrays&, cbool&) except +
 
 
-cdef LumaPlane plane(const uint8_t[:, ::1] rows, int bytes):
+cdef LumaPlane plane(const uint8_t[:, ::1] rows, int depth):
+    """Of the bytes of its samples."""
     cdef LumaPlane result
+    cdef int bytes = 1 + (depth > 8)
     result.data = &rows[0, 0]
     result.stride = rows.shape[1]
     result.height = rows.shape[0]
     result.width = rows.shape[1] // bytes
+    result.depth = depth
     return result
 
 
-def search(int level, const uint8_t[:, ::1] current, const uint8_t[:, ::1] reference, int depth, int rate, int effort, bint sharp, unsigned threads,
+cdef class Prepared:
+    """A reference; holds copies of its samples."""
+    cdef unique_ptr[SearchReference] reference
+
+    def __init__(self, int level, const uint8_t[:, ::1] luma, int depth, bint sharp):
+        cdef LumaPlane source = plane(luma, depth)
+        with nogil:
+            self.reference.reset(new SearchReference(source, <Isa>level, sharp))
+
+
+def search(int level, const uint8_t[:, ::1] current, Prepared reference not None, int depth, int rate, int effort, unsigned threads,
            const int16_t[:, :, ::1] previous, const int16_t[:, :, ::1] candidates, int16_t[:, :, ::1] vectors, uint8_t[:, ::1] splits):
-    """`current` and `reference`: bytes of the samples; `rate` is the job's lambda."""
+    """`current`: bytes of the samples; `rate` is the job's lambda."""
     cdef SearchJob job
-    job.current = plane(current, 1 + (depth > 8))
-    job.reference = plane(reference, 1 + (depth > 8))
-    job.current.depth = job.reference.depth = depth
+    job.current = plane(current, depth)
+    job.reference = reference.reference.get()
     job.previous = job.candidates = NULL
     if previous is not None:
         job.previous = <const Vector*>&previous[0, 0, 0]
     if candidates is not None:
         job.candidates = <const Vector*>&candidates[0, 0, 0]
-    job.lambda_, job.effort, job.sharp, job.threads = rate, effort, sharp, threads
+    job.lambda_, job.effort, job.threads = rate, effort, threads
     job.vectors, job.splits = <Vector*>&vectors[0, 0, 0], &splits[0, 0]
     with nogil:
         search_motion(<Isa>level, job)

@@ -155,12 +155,40 @@ class MotionField:
         return f"<motion field of {self.shape[0]}x{self.shape[1]} blocks, {self.kernel}{', overlapped' * self.overlap}>"
 
 
-def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: int, previous: MotionField | None = None,
+class SearchReference:
+    """A luma plane to search motion in, prepared once for any number of searches, which may run at the same time.
+
+    y: (height, width), uint8 at `depth` 8, uint16 at 10 and 12; what is done to it later changes nothing. kernel: the filter that fields found in it
+    compensate with. Interpolated pictures are made as searches ask for them, and kept.
+
+    Raises ValueError for another depth, shape, dtype or kernel.
+
+    >>> y = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
+    >>> reference = SearchReference(y, 8)
+    >>> search(y, reference, 30, depth=8) == search(y, y, 30, depth=8)
+    True
+    """
+
+    def __init__(self, y: np.ndarray, depth: int, kernel: str = "bicubic") -> None:
+        if kernel not in KERNELS:
+            raise ValueError(f"kernel {kernel!r} is not one of {KERNELS}")
+        _check_luma("y", y, depth)
+        self.shape, self.depth, self.kernel = y.shape, depth, kernel
+        self.prepared = _motion.Prepared(cpu.level(), _bytes(y), depth, kernel == "sharp")
+
+    @property
+    def nbytes(self) -> int:
+        """That it takes at most: 17 times the picture with 80 samples more on each side."""
+        height, width = (-(-size // 32) * 32 + 160 for size in self.shape)
+        return 17 * height * width
+
+
+def search(current_y: np.ndarray, reference: np.ndarray | SearchReference, qp: int, *, depth: int, previous: MotionField | None = None,
            candidates: NDArray[np.int16] | None = None, effort: int = 1, kernel: str = "bicubic",
            threads: int = 1) -> MotionField:
-    """Field that predicts the luma plane `current_y` from `reference_y` at the least SATD + 0.25 step(qp) bits.
+    """Field that predicts the luma plane `current_y` from `reference` at the least SATD + 0.25 step(qp) bits.
 
-    Both planes are (height, width), uint8 at `depth` 8, uint16 at 10 and 12; `qp` is 0..63. `previous` is the field of the frame before, a
+    Both are planes (height, width), uint8 at `depth` 8, uint16 at 10 and 12, or the reference one that has been prepared; `qp` is 0..63. `previous` is the field of the frame before, a
     source of candidates (give the same one to `encode`). `candidates` are further ones, of any origin: (h, w, 2) int16, a quarter-pel vector
     of every 8x8 block; those beyond 2047 or the picture's surroundings are passed over. `effort` 0 is the fastest, 2 the most thorough. `kernel`
     is the filter that the field is to compensate with, and carries, without overlap. The result is the same at every instruction set, and by
@@ -168,29 +196,27 @@ def search(current_y: np.ndarray, reference_y: np.ndarray, qp: int, *, depth: in
 
     Method: vectors of 32x32 blocks at 1/4 size, of 16x16 at 1/2 size around those, then per block candidates of neighbours, the previous field and the
     level above, diamond steps of whole pixels, squares of half and quarter pixels with the compensation's own filter;
-    quadtree from below. Up to whole pixels plain absolute differences are taken, then those of 8x8 Hadamard transforms; at effort 2 all of it again around what was found. 10 and 12 bit planes are searched by their high 8 bits.
+    quadtree from below. Up to whole pixels plain absolute differences are taken, then those of 8x8 Hadamard transforms; at effort 2 all of it again around what was found. At effort 0
+    blocks that cost little are not split (256 bits for a 32x32, 64 for a 16x16), and halves and quarters are tried across and down alone. 10 and 12 bit planes are searched by their high 8 bits.
 
     Raises ValueError for another depth, shape, dtype, qp, effort, kernel, or fewer than no threads.
     """
-    if kernel not in KERNELS:
-        raise ValueError(f"kernel {kernel!r} is not one of {KERNELS}")
     if threads < 0:
         raise ValueError(f"{threads} threads")
-    if depth not in DEPTHS:
-        raise ValueError(f"bit depth {depth} is not one of {DEPTHS}")
     if not 0 <= qp <= 63 or effort not in EFFORTS:
         raise ValueError(f"qp {qp} must be 0..63 and effort {effort} one of {EFFORTS}")
-    dtype = np.dtype(np.uint8 if depth == 8 else np.uint16)
-    for name, plane in (("current_y", current_y), ("reference_y", reference_y)):
-        if plane.ndim != 2 or 0 in plane.shape or plane.dtype != dtype or plane.shape != current_y.shape:
-            raise ValueError(f"{name} must be a {dtype} plane as large as the other, not {plane.dtype} of {plane.shape}")
+    _check_luma("current_y", current_y, depth)
+    if isinstance(reference, np.ndarray):
+        reference = SearchReference(reference, depth, kernel)
+    if (reference.shape, reference.depth, reference.kernel) != (current_y.shape, depth, kernel):
+        raise ValueError(f"the reference is {reference.shape} of {reference.depth} bits for {reference.kernel}, not {current_y.shape} of {depth} for {kernel}")
     h, w = blocks(current_y.shape[1], current_y.shape[0])
     if candidates is not None and (candidates.dtype != np.int16 or candidates.shape != (h, w, 2)):
         raise ValueError(f"candidates must be int16 of shape {(h, w, 2)}, not {candidates.dtype} of shape {candidates.shape}")
     vectors, splits = np.empty((h, w, 2), np.int16), np.empty((h // 4, w // 4), np.uint8)
     step = 2 * 2 ** (qp / 10.5)
-    _motion.search(cpu.level(), _bytes(current_y), _bytes(reference_y), depth, round(16 * SEARCH_WEIGHT * step), effort, kernel == "sharp",
-                   threads or os.cpu_count() or 1, _previous(previous, h, w), None if candidates is None else np.ascontiguousarray(candidates), vectors, splits)
+    _motion.search(cpu.level(), _bytes(current_y), reference.prepared, depth, round(16 * SEARCH_WEIGHT * step), effort, threads or os.cpu_count() or 1,
+                   _previous(previous, h, w), None if candidates is None else np.ascontiguousarray(candidates), vectors, splits)
     return MotionField._valid(vectors, splits, kernel)
 
 
@@ -254,6 +280,14 @@ def _previous(field: MotionField | None, h: int, w: int) -> NDArray[np.int16] | 
 def _way(field: MotionField | None) -> int:
     """Of the compiled module: 1 for the sharp filter + 2 for overlap."""
     return 0 if field is None else KERNELS.index(field.kernel) + 2 * field.overlap
+
+
+def _check_luma(name: str, plane: np.ndarray, depth: int) -> None:
+    if depth not in DEPTHS:
+        raise ValueError(f"bit depth {depth} is not one of {DEPTHS}")
+    dtype = np.dtype(np.uint8 if depth == 8 else np.uint16)
+    if plane.ndim != 2 or 0 in plane.shape or plane.dtype != dtype:
+        raise ValueError(f"{name} must be a {dtype} plane of at least one sample, not {plane.dtype} of {plane.shape}")
 
 
 def _bytes(plane: np.ndarray) -> NDArray[Any]:
