@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -23,9 +24,12 @@ def between():
     return coded(FRAMES, gop=16, b_frames=3)
 
 
-def decoder_of(clip, at_once: int) -> Decoder:
+def decoder_of(clip, at_once: int, beside=None) -> Decoder:
+    """beside: the backend that runs frames beside each other; None: the decoder's own, and it is there from the beginning."""
     decoder = Decoder(clip.header, threads=at_once)
     assert decoder._at_once == at_once
+    decoder._beside = Future()
+    decoder._beside.set_result(beside or decoder._load_beside())
     return decoder
 
 
@@ -50,17 +54,16 @@ class Meeting:
         return self._backend.decode(*arguments, **options)
 
 
-def test_b_frames_are_run_two_at_a_time(between, monkeypatch):
-    decoder = decoder_of(between, 2)
-    meeting = Meeting(decoder._backend)
-    monkeypatch.setattr(decoding, "create_backend", lambda *arguments: meeting)
+def test_b_frames_are_run_two_at_a_time(between):
+    meeting = Meeting(Decoder(between.header, threads=1)._backend)
+    decoder = decoder_of(between, 2, meeting)
     assert len(list(decoder.decode_all(between.packets))) == FRAMES
     assert meeting.calls >= sum(packet.type == FrameType.B for packet in between.packets) / 2
 
 
 def test_p_frames_have_all_threads_and_are_not_waited_for(monkeypatch):
     clip = coded(6)
-    decoder = decoder_of(clip, 2)
+    decoder = Decoder(clip.header, threads=2)
     monkeypatch.setattr(decoding, "create_backend", None)       # not called
     taken = []
 
@@ -72,6 +75,19 @@ def test_p_frames_have_all_threads_and_are_not_waited_for(monkeypatch):
     frames = decoder.decode_all(packets())
     assert next(frames).pts == 0 and len(taken) <= decoding.AHEAD + 1
     assert [frame.pts for frame in frames] == list(range(1, 6))
+
+
+def test_frames_run_alone_until_what_runs_them_beside_each_other_is_loaded(between):
+    decoder = Decoder(between.header, threads=2)
+    decoder._beside = Future()      # never done
+    assert [frame.pts for frame in decoder.decode_all(between.packets)] == list(range(FRAMES))
+
+
+def test_what_runs_frames_beside_each_other_is_loaded_when_it_is_wanted(between):
+    decoder = Decoder(between.header, threads=2)
+    assert decoder._beside is None
+    list(decoder.decode_all(between.packets))
+    assert decoder._beside.result(timeout=30).name == decoder.backend
 
 
 def test_all_frames_before_a_damaged_one_are_given(between):

@@ -1,8 +1,9 @@
 """Frames coded at the same time: B frames that do not refer to each other, and trials of a run in several ways."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from ..bitstream import FrameType
@@ -20,7 +21,7 @@ class FramesAtOnce:
     """What is coded ahead of its turn, beside a frame whose turn it is.
 
     alone      the coder that has all threads
-    make       makes one that may be called from `count` threads at a time, each with its share; called when there is work for it
+    make       makes one that may be called from `count` threads at a time, each with its share; called by `prepare`, or when there is work for it
     count      frames at a time; with 1 there is nothing but `alone`
 
     A frame that is coded ahead is what it would have been in its turn: its references are coded, and its QP is known. What was coded at another QP than
@@ -29,25 +30,29 @@ class FramesAtOnce:
 
     def __init__(self, alone: FrameCoder, make: Callable[[], FrameCoder], count: int) -> None:
         self._alone, self._make, self._count = alone, make, count
-        self._shared: FrameCoder | None = None
+        self._shared: Future[FrameCoder] | None = None
         self._workers: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
         self._ahead: dict[FramePlan, tuple[int, Coded]] = {}
+
+    def prepare(self) -> None:
+        """Make the other coder, beside what is going on."""
+        with self._lock:      # frames are looked at on another thread than they are coded on
+            if self._count > 1 and self._shared is None:
+                self._workers = ThreadPoolExecutor(self._count, "zvc69-frames")
+                self._shared = self._workers.submit(self._make)
 
     @property
     def coder(self) -> FrameCoder:
         """For use inside of `map`."""
-        if self._count == 1:
-            return self._alone
-        if self._shared is None:
-            self._shared = self._make()
-        return self._shared
+        self.prepare()
+        return self._alone if self._shared is None else self._shared.result()
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """`function` of each, as many at a time as there may be, in order."""
         if self._count == 1:
             return [function(item) for item in items]
-        if self._workers is None:
-            self._workers = ThreadPoolExecutor(self._count, "zvc69-frames")
+        self.coder      # before the workers wait for it: one of them makes it
         return list(self._workers.map(function, items))
 
     def choose(self, plan: FramePlan, following: Plans, pictures: PictureBuffer[Reference]) -> list[FramePlan]:

@@ -10,6 +10,7 @@ from contextlib import closing
 from ..bitstream import FileHeader, Packet, PacketParser
 from ..bitstream.limits import MAX_LAYER
 from ..config import MAX_PIXELS
+from ..core.pack import blocks
 from ..errors import ConfigError, StreamError, WrongModelError
 from ..media import Frame
 from ..model import Backend, Model, create_backend, model_for_hash
@@ -23,6 +24,9 @@ AHEAD = 3
 """Frames that are parsed before the networks need them."""
 MOST_AT_ONCE = 4
 """Frames that are reconstructed beside each other: runs of 7 B frames have no more that do not need each other."""
+
+
+_LOADERS = ThreadPoolExecutor(2, "zvc69-load")
 
 
 class Decoder:
@@ -59,7 +63,7 @@ class Decoder:
         if (manifest.latent_channels, manifest.hyper_channels) != (self.header.latent_channels, self.header.hyper_channels):
             raise WrongModelError("the header's channel counts are not those of its model")
         self._backend: Backend = create_backend(backend, self._model, threads)
-        self._threads, self._beside = threads, None
+        self._threads, self._beside = threads, None      # or the future of a backend
         self._at_once = min(threads or os.cpu_count() or 1, MOST_AT_ONCE) if self._backend.several else 1
         self._packets = PacketParser(self.header)
         self._profiler = profiler or Profiler()
@@ -155,11 +159,16 @@ class Decoder:
                 for _, future in pending:
                     future.cancel()
 
-    def _backend_beside(self) -> Backend:
-        """That runs several frames at a time, each on its share of the threads."""
+    def _backend_beside(self) -> Backend | None:
+        """That runs several frames at a time, each on its share of the threads; None until a thread of its own has loaded it."""
         if self._beside is None:
-            self._beside = create_backend(self._backend.name, self._model, self._threads, self._at_once)
-        return self._beside
+            self._beside = _LOADERS.submit(self._load_beside)
+        return self._beside.result() if self._beside.done() else None
+
+    def _load_beside(self) -> Backend:
+        backend = create_backend(self._backend.name, self._model, self._threads, self._at_once)
+        backend.prepare(*blocks(self.header.width, self.header.height), encode=False)
+        return backend
 
 
 def _parse_ahead(packets: Iterable[Packet], chain: Chain, parser: ThreadPoolExecutor) -> Iterator[tuple[Packet | None, Future[list[Step]]]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..bitstream import KEYFRAME, ColourSpace, FileHeader, FrameHeader, FrameType, Packet, PacketMaker, reference_flags
 from ..config import AUTO, MAX_QP, EncoderConfig, Quality
+from ..core.pack import blocks
 from ..errors import ConfigError, StatisticsError
 from ..media import Colour, Frame, coded_frame
 from ..media.source import fitted_rate
@@ -31,6 +32,10 @@ from .scenecut import SceneCutDetector
 from .slots import Reference
 from .temporal_filter import RADIUS, TemporalFilter
 from .trial import LONGEST_RUN, SHORTER_RUNS, RunCost, RunTrials, StandIn, Tried
+
+
+SOON = 3
+"""Frames after which it is worth while to load what codes B frames beside each other: they will come."""
 
 
 class Encoder:
@@ -145,6 +150,8 @@ class Encoder:
         with self._profiler.stage("scene_cut"):
             looked = self._lookahead.push(picture, keyframe or wanted)
         self._count += 1
+        if self._count == SOON and self._config.b_frames:
+            self._at_once.prepare()
         return looked
 
     def _planned(self, frame: Looked) -> Plans:
@@ -162,7 +169,9 @@ class Encoder:
         """A coder for MOST frames at a time."""
         share = max(1, (self._config.threads or os.cpu_count() or 1) // MOST)
         config = self._config.replaced(threads=share, refinement=0, key_refinement=0)
-        return FrameCoder(self._model, create_backend(self._backend.name, self._model, self._config.threads, MOST), self._profiler, config)
+        backend = create_backend(self._backend.name, self._model, self._config.threads, MOST)
+        backend.prepare(*blocks(self.header.width, self.header.height), encode=True)
+        return FrameCoder(self._model, backend, self._profiler, config)
 
     def request_keyframe(self) -> None:
         """Make the next frame that is given to `encode` a keyframe: what a receiver that has lost packets asks for. May be called from any thread."""

@@ -138,6 +138,16 @@ class Backend:
         picture, gradient = self._runner.run("gradient_intra" if analysis.context is None else "gradient_inter", inputs)
         return picture, gradient
 
+    def prepare(self, rows: int, columns: int, *, encode: bool) -> None:
+        """Load what P and B frames of (96, rows, columns) need, which takes a runtime some tenths of a second, before they come."""
+        blank, z = np.zeros((96, rows, columns), np.float32), np.ones((48, rows // 4, columns // 4), np.float32)
+        slots = Slots(blank, blank)
+        if not encode:
+            self.decode(z, blank, 0, slots)
+            return
+        analysis = self.analyse(blank, 0, slots, z)
+        self.synthesise(analysis, self.refine(analysis, blank), blank, 0)
+
     def _rectangles(self, copy: Copy, *, encode: bool) -> list[Rectangle] | None:
         return self._tiled.plan(copy, encode) if self._tiled is not None and self.tiles else None
 
