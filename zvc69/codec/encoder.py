@@ -171,7 +171,7 @@ class Encoder:
         config = self._config.replaced(threads=share, refinement=0, key_refinement=0)
         backend = create_backend(self._backend.name, self._model, self._config.threads, MOST)
         backend.prepare(*blocks(self.header.width, self.header.height), encode=True)
-        return FrameCoder(self._model, backend, self._profiler, config)
+        return FrameCoder(self._model, backend, self._profiler, config, self._coder.estimator)
 
     def request_keyframe(self) -> None:
         """Make the next frame that is given to `encode` a keyframe: what a receiver that has lost packets asks for. May be called from any thread."""

@@ -14,7 +14,7 @@ from ..media import Frame
 from .slots import Reference
 
 
-KEPT_BYTES = 64 << 20
+KEPT_BYTES = 128 << 20
 """That prepared references take at most, but for two, which every search of a B frame needs."""
 
 
@@ -50,7 +50,7 @@ class MotionEstimator:
     """Fields as `config.motion` says: "search", "flow" (the search tries the network's vectors too) or "none": all vectors are zero, slots hold
     pictures as they are and the network finds in them what moved.
 
-    Raises ModelError where the flow network is wanted and not installed.
+    May be used by several threads. Raises ModelError where the flow network is wanted and not installed.
     """
 
     def __init__(self, config: EncoderConfig) -> None:

@@ -39,11 +39,14 @@ class Coded:
 
 
 class FrameCoder:
-    """Codes frames with one model on one backend as `config`, resolved, says; stages are timed by `profiler`."""
+    """Codes frames with one model on one backend as `config`, resolved, says; stages are timed by `profiler`.
 
-    def __init__(self, model: Model, backend: Backend, profiler: Profiler, config: EncoderConfig) -> None:
+    estimator   finds motion; another coder's, so that what it keeps of references serves both
+    """
+
+    def __init__(self, model: Model, backend: Backend, profiler: Profiler, config: EncoderConfig, estimator: MotionEstimator | None = None) -> None:
         self._model, self._backend, self._stage = model, backend, profiler.stage
-        self._estimator = MotionEstimator(config)
+        self.estimator = estimator or MotionEstimator(config)
         # References are searched side by side, a single one by several threads. Not more than two: each search holds sixteen pictures.
         self._threads = config.threads
         self._each = map if config.threads == 1 else ThreadPoolExecutor(SEARCHES, "motion").map
@@ -110,7 +113,7 @@ class FrameCoder:
 
     def _slots(self, frame: Frame, qp: int, pts: int, references: Sequence[Reference]) -> list[Slot]:
         threads = self._threads if len(references) == 1 else 1
-        return list(self._each(lambda reference: find_slot(self._estimator, frame, qp, pts, reference, self._stage, threads), references))
+        return list(self._each(lambda reference: find_slot(self.estimator, frame, qp, pts, reference, self._stage, threads), references))
 
     def _code(self, frame: Frame, packed: NDArray[np.float32], conditions: Conditions, pts: int, prediction: Prediction | None = None,
               slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,

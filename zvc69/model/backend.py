@@ -4,7 +4,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ Array = NDArray[np.float32]
 Copy = NDArray[np.bool_] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Slots:
     """The filled slots of a P or B frame: packed pictures (96, h, w). Slot B repeats slot A (the same array) while it is blank.
 
@@ -31,10 +31,15 @@ class Slots:
     b: Array
     blend: float = 0.0
 
-    @property
+    @cached_property
     def base(self) -> Array:
         """The prediction, (96, h, w)."""
-        return self.a if not self.blend else self.a + np.float32(self.blend) * (self.b - self.a)
+        if not self.blend:
+            return self.a
+        base = self.b - self.a
+        base *= np.float32(self.blend)
+        base += self.a
+        return base
 
     @property
     def blend_input(self) -> NDArray[np.float32]:
