@@ -11,6 +11,7 @@ from zvc69.bitstream import FrameType
 from zvc69.codec import gop, lookahead
 from zvc69.codec.gop import KEY_OFFSET, GopPlanner
 from zvc69.codec.lookahead import Group, Lookahead, Looked
+from zvc69.codec.ratecontrol import Complexity
 from zvc69.codec.scenecut import SceneCutDetector
 from zvc69.errors import ConfigError
 
@@ -74,6 +75,25 @@ def test_end_of_the_video_ends_a_group():
 def test_keyframe_of_a_still_scene_is_better_than_that_of_one_that_moves():
     still, moving = (keys(looked(ahead(10), scene(3, 24, step=step)))[0].offset for step in ((0, 0), (1, 2)))
     assert -lookahead.MOST <= still < moving < 0
+
+
+@pytest.mark.parametrize("score, offset", [(0.02, -16), (0.1, -13), (0.25, -8), (0.4, -5)])
+def test_keyframe_is_the_better_the_coarser_the_quantiser_where_little_is_predicted(score, offset):
+    def at(qp: float) -> int:
+        others = [Looked(n, frame(LONG[0]), score=score) for n in range(1, 21)]
+        return Lookahead(20, 60, None, cuts=False, qp=qp)._group(others, False, False, Complexity(0, 0)).offset
+
+    assert at(0) == at(lookahead.FINE) == offset
+    assert at(60) == min(offset, KEY_OFFSET)
+    assert offset >= at(30) >= at(40) >= at(60) and (at(30) < offset) == (offset > KEY_OFFSET)
+
+
+@pytest.mark.parametrize("options, qp", [(dict(qp=50), 50), (dict(crf=44.4), 44), (dict(bitrate=300.0), lookahead.FINE)], ids=str)
+def test_lookahead_is_told_the_base_qp_where_that_is_known(options, qp, monkeypatch):
+    told = []
+    monkeypatch.setattr(lookahead.Lookahead, "__init__", lambda self, *arguments, qp, **more: told.append(qp))
+    Encoder(WIDTH, HEIGHT, 25, model=MODEL, threads=1, **options)
+    assert told == [qp]
 
 
 def test_no_cuts_no_keyframes_of_theirs():

@@ -12,7 +12,7 @@ import zvc69
 from zvc69 import Encoder, Frame
 from zvc69.bitstream import FrameType
 from zvc69.codec import trial
-from zvc69.codec.copying import chroma_weight
+from zvc69.codec.copying import chroma_weight, step_size
 from zvc69.codec.frame_coder import Coded
 from zvc69.codec.gop import FramePlan, GopPlanner
 from zvc69.codec.slots import Reference, missing_in_mean
@@ -183,6 +183,23 @@ def test_cost_of_a_run_is_that_of_frames_of_its_mean_psnr():
         return total.total
 
     assert cost(4, 16, 8) == pytest.approx(cost(8, 8, 8), rel=1e-2) and cost(4, 4, 16) > cost(4, 16, 4)
+
+
+def test_error_in_steps_is_worth_fewer_bits_where_the_quantiser_is_coarse():
+    original = Frame(np.zeros((16, 16), np.uint8), *2 * [np.zeros((8, 8), np.uint8)])
+
+    def worth(qp: float) -> float:
+        """Bits, of errors that are small and large by the quantiser's step."""
+        costs = []
+        for steps in (0.5, 2):
+            reference = Reference((np.full((16, 16), round(steps * step_size(qp)), np.uint8), *original.planes[1:]), None, 0, 0)
+            total = RunCost(qp)
+            total.add(original, Coded(b"", reference, (None, None)), last=True)
+            costs.append(total.total)
+        return costs[1] - costs[0]
+
+    assert worth(trial.COARSE) == pytest.approx(worth(34), rel=0.1)
+    assert worth(trial.COARSE + trial.HALVED) == pytest.approx(worth(trial.COARSE) / 2, rel=0.1)
 
 
 def test_error_of_planes_weighs_chroma_and_depth():

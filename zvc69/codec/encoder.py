@@ -24,7 +24,7 @@ from .builder import EncoderBuilder
 from .frame_coder import Coded, FrameCoder
 from .gop import FramePlan, GopPlanner, Plans
 from .known import KnownFrames, KnownRuns
-from .lookahead import Lookahead, Looked
+from .lookahead import FINE, Lookahead, Looked
 from .prefetch import prefetch
 from .ratecontrol import Clip, FrameStatistics, PlannedFrame, Statistics, fingerprint, rate_controller
 from .references import PictureBuffer
@@ -85,7 +85,8 @@ class Encoder:
         self._gop = GopPlanner(config.gop, LONGEST_RUN if auto else config.b_frames, config.sigma_reset, chooser, SHORTER_RUNS if auto else ())
         self._expected = None if statistics is None else {frame.number: frame.fingerprint for frame in statistics.frames}
         radius = RADIUS if config.temporal_filter else 0
-        self._lookahead = _lookahead(config, width, height, depth, radius) if statistics is None else KnownFrames(statistics, min(radius, config.lookahead))
+        self._lookahead = (_lookahead(config, self.qp, width, height, depth, radius) if statistics is None
+                           else KnownFrames(statistics, min(radius, config.lookahead)))
         self._rate = rate_controller(config, self.qp, width * height, self.header.fps, statistics)
         self._collected: list[FrameStatistics] | None = None
         self._maker = PacketMaker(self.header)
@@ -318,12 +319,12 @@ def configured(config: EncoderConfig | None, options: Mapping[str, Any]) -> Enco
     return config.replaced(**options)
 
 
-def _lookahead(config: EncoderConfig, width: int, height: int, depth: int, radius: int) -> Lookahead:
+def _lookahead(config: EncoderConfig, qp: int, width: int, height: int, depth: int, radius: int) -> Lookahead:
     """config: resolved."""
     inter, rates = config.gop != 1, config.bitrate is not None or config.crf is not None
     needed = inter and (config.scene_cut or config.lookahead > 0) or rates
     return Lookahead(config.lookahead, config.gop, SceneCutDetector(width, height, depth) if needed else None, cuts=config.scene_cut and inter,
-                     radius=radius)
+                     qp=FINE if config.bitrate is not None else qp, radius=radius)
 
 
 def _chosen_qp(model: Model, config: EncoderConfig) -> int:

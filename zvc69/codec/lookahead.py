@@ -12,6 +12,7 @@ from itertools import chain, islice, takewhile
 from statistics import mean
 
 from ..media import Frame
+from .gop import KEY_OFFSET
 from .ratecontrol import Complexity
 from .scenecut import FLASH, SceneCutDetector
 from .temporal_filter import Neighbours
@@ -20,6 +21,9 @@ STRENGTH = 4.0
 """QPs that a keyframe is better for each doubling of the frames that live on it. Fitted to clips of the training set, as docs/TRAINING.md says."""
 MOST = 16
 """QPs, at most."""
+FINE, HALVED = 16, 20
+"""Base QP from which what is not predicted counts less, by half for so many QPs more: what is smaller than the quantiser's errors is not coded in the frames
+behind, and takes nothing of a keyframe away. No keyframe is better than KEY_OFFSET for that."""
 FARTHEST = 60
 """Frames of a group that count at most where its end is out of sight."""
 HELD_BYTES = 1 << 29
@@ -88,13 +92,14 @@ class Lookahead:
     gop        largest distance of keyframes, 0 = unlimited, 1 = keyframes alone
     detector   of scene cuts; None: there are none, and complexity is not wanted
     cuts       whether keyframes begin scenes
+    qp         base QP; FINE where it is not known beforehand, a bitrate being aimed at: smaller keyframes fit into buffers
     radius     of `neighbours` on each side, for the temporal filter
 
     A flash is told where it begins if three later frames are there: so many are held back before a frame is looked at, the others after that.
     """
 
-    def __init__(self, length: int, gop: int, detector: SceneCutDetector | None, *, cuts: bool, radius: int = 0) -> None:
-        self._surroundings = Surroundings(radius)
+    def __init__(self, length: int, gop: int, detector: SceneCutDetector | None, *, cuts: bool, qp: float = FINE, radius: int = 0) -> None:
+        self._surroundings, self._counting = Surroundings(radius), 2 ** (-max(qp - FINE, 0) / HALVED)
         self._length, self._gop, self._detector, self._cuts = length, gop, detector, cuts and detector is not None
         self._coming: deque[Looked] = deque()      # not looked at yet
         self._looked: deque[Looked] = deque()
@@ -146,9 +151,15 @@ class Lookahead:
     def _group(self, others: Sequence[Looked], end: bool, key_follows: bool, complexity: Complexity) -> Group:
         """others: of a group, behind its keyframe, as far as they are seen. end: those are all. complexity: of the keyframe."""
         count = len(others) if end else min(self._gop or FARTHEST, FARTHEST) - 1
-        share = 1 - mean(later.score for later in others) if others else 0.0
+        missed = mean(later.score for later in others) if others else 1.0
         inter = Complexity(mean(later.complexity.inter for later in others), complexity.intra) if others else None
-        return Group(-min(round(STRENGTH * math.log2(living_on_it(share, count))), MOST), len(others) + 1 if key_follows else 0, inter)
+        offset = min(offset_for(1 - missed, count), max(offset_for(1 - missed * self._counting, count), KEY_OFFSET))
+        return Group(offset, len(others) + 1 if key_follows else 0, inter)
+
+
+def offset_for(share: float, count: int) -> int:
+    """QP of a keyframe beyond the base QP, by the frames that it serves (`living_on_it`)."""
+    return -min(round(STRENGTH * math.log2(living_on_it(share, count))), MOST)
 
 
 def living_on_it(share: float, count: int) -> float:
