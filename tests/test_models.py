@@ -136,3 +136,9 @@ def test_bfloat16_differs_by_little():
     exact, = Decoder(encoder.header, backend="cpu").decode(packet)
     decoded, = Decoder(encoder.header, backend="openvino-bf16").decode(packet)
     assert frame_psnr(exact, decoded).weighted > 50
+
+
+def test_sessions_share_an_arena_even_one_that_is_there_already():
+    from zvc69.model import onnx_runner
+    assert onnx_runner._shared_arena()
+    assert onnx_runner._shared_arena.__wrapped__()      # registered a second time

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 
 import numpy as np
 import onnxruntime
@@ -50,6 +51,8 @@ class OnnxRunner:
         options.log_severity_level = 4
         # Idle threads of the runtime would spin on the cores that the other stages need: half of the speed where cores are few or shared.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if _shared_arena():
+            options.add_session_config_entry("session.use_env_allocators", "1")
         for axis, length in size.items():
             options.add_free_dimension_override_by_name(axis, length)
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
@@ -60,6 +63,18 @@ class OnnxRunner:
             return [out[0] for out in session.run(None, inputs)]
         except Exception as error:
             raise BackendError(f"ONNX Runtime failed in {graph}: {_line(error)}") from error
+
+
+@cache
+def _shared_arena() -> bool:
+    """One arena for the sessions of all graphs, since few run at a time, which grows by what is needed: each with its own, doubling, they take twice the memory.
+    False where the process has no such arena and can have none."""
+    memory = onnxruntime.OrtMemoryInfo("Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT)
+    try:
+        onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg({"arena_extend_strategy": 1}))
+    except Exception as error:
+        return "already" in str(error)
+    return True
 
 
 def _line(error: Exception) -> str:
