@@ -71,5 +71,6 @@ class MotionEstimator:
             return MotionField.zero(*blocks(frame.width, frame.height)).using(kernel, False)
         before = reference.planes[0]
         candidates = None if self._flow is None else self._flow.vectors(frame.y, before, frame.depth)
-        return motion.search(frame.y, self._prepared.get(before, frame.depth, kernel), qp, depth=frame.depth, previous=expected, candidates=candidates, effort=self._effort, kernel=kernel,
+        prepared = self._prepared.get(before, frame.depth, kernel)
+        return motion.search(frame.y, prepared, qp, depth=frame.depth, previous=expected, candidates=candidates, effort=self._effort, kernel=kernel,
                              threads=threads)

@@ -188,16 +188,17 @@ def search(current_y: np.ndarray, reference: np.ndarray | SearchReference, qp: i
            threads: int = 1) -> MotionField:
     """Field that predicts the luma plane `current_y` from `reference` at the least SATD + 0.25 step(qp) bits.
 
-    Both are planes (height, width), uint8 at `depth` 8, uint16 at 10 and 12, or the reference one that has been prepared; `qp` is 0..63. `previous` is the field of the frame before, a
-    source of candidates (give the same one to `encode`). `candidates` are further ones, of any origin: (h, w, 2) int16, a quarter-pel vector
-    of every 8x8 block; those beyond 2047 or the picture's surroundings are passed over. `effort` 0 is the fastest, 2 the most thorough. `kernel`
-    is the filter that the field is to compensate with, and carries, without overlap. The result is the same at every instruction set, and by
+    Both are planes (height, width), uint8 at `depth` 8, uint16 at 10 and 12, or the reference is one that has been prepared; `qp` is 0..63. `previous` is
+    the field of the frame before, a source of candidates (give the same one to `encode`). `candidates` are further ones, of any origin: (h, w, 2) int16, a
+    quarter-pel vector of every 8x8 block; those beyond 2047 or the picture's surroundings are passed over. `effort` 0 is the fastest, 2 the most thorough.
+    `kernel` is the filter that the field is to compensate with, and carries, without overlap. The result is the same at every instruction set, and by
     however many `threads` (0: all cores).
 
     Method: vectors of 32x32 blocks at 1/4 size, of 16x16 at 1/2 size around those, then per block candidates of neighbours, the previous field and the
-    level above, diamond steps of whole pixels, squares of half and quarter pixels with the compensation's own filter;
-    quadtree from below. Up to whole pixels plain absolute differences are taken, then those of 8x8 Hadamard transforms; at effort 2 all of it again around what was found. At effort 0
-    blocks that cost little are not split (256 bits for a 32x32, 64 for a 16x16), and halves and quarters are tried across and down alone. 10 and 12 bit planes are searched by their high 8 bits.
+    level above, diamond steps of whole pixels, squares of half and quarter pixels with the compensation's own filter; quadtree from below. Up to whole
+    pixels plain absolute differences are taken, then those of 8x8 Hadamard transforms; at effort 2 all of it again around what was found. At effort 0
+    blocks that cost little are not split (256 bits for a 32x32, 64 for a 16x16), and halves and quarters are tried across and down alone. 10 and 12 bit
+    planes are searched by their high 8 bits.
 
     Raises ValueError for another depth, shape, dtype, qp, effort, kernel, or fewer than no threads.
     """
