@@ -4,6 +4,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,6 +60,13 @@ def test_b_frames_are_run_two_at_a_time(between):
     decoder = decoder_of(between, 2, meeting)
     assert len(list(decoder.decode_all(between.packets))) == FRAMES
     assert meeting.calls >= sum(packet.type == FrameType.B for packet in between.packets) / 2
+
+
+def test_frames_at_once_go_by_threads_and_backend(between):
+    counts = {threads: Decoder(between.header, threads=threads)._at_once for threads in (1, 2, 3, 16)}
+    assert counts == {1: 1, 2: 2, 3: 3, 16: decoding.MOST_AT_ONCE}
+    backend = SimpleNamespace(name="openvino", several=True)
+    assert [decoding._frames_at_once(backend, threads) for threads in (1, 2, 4, 16)] == [1, 1, 2, 4]
 
 
 def test_p_frames_have_all_threads_and_are_not_waited_for(monkeypatch):
