@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.checkcore.check_pack import planes
-from zvc69.codec.compensation import find_slot
+from zvc69.codec.compensation import find_luma, find_slot
 from zvc69.codec.estimation import MotionEstimator
 from zvc69.codec.slots import Reference
 from zvc69.config import EncoderConfig
@@ -53,6 +53,23 @@ def test_the_way_that_made_a_picture_is_found(way, depth):
         assert (error == 0).mean() > 0.9
         for plane, want in zip(slot.planes, slot.field.warp(before, depth)):
             assert np.array_equal(plane, want)
+
+
+@pytest.mark.parametrize("expected", [None, moving_field().using("sharp", False), moving_field().using("bicubic", True)], ids=["unknown", "sharp", "overlapped"])
+def test_luma_alone_is_that_of_the_slot_or_at_the_least_effort_made_as_is_expected(expected):
+    before = texture(8)
+    made = Frame(*moving_field().using("sharp", True).warp(before, 8), 8)
+    reference = Reference(before, None, 0, 20, expected, 1)
+    for effort in (0, 1):
+        estimator = MotionEstimator(EncoderConfig(motion_effort=effort).resolved())
+        luma = find_luma(estimator, made, 20, 1, reference, Profiler().stage)
+        if effort:
+            want = slot_of(made.planes, 8, reference).planes[0]
+        else:
+            kernel, overlap = (KERNELS[0], True) if expected is None else (expected.kernel, expected.overlap)
+            field = estimator.field(made, reference, 20, reference.field_at(1), kernel)
+            want = field.using(kernel, overlap).warp_luma(before[0], 8)
+        assert np.array_equal(luma, want)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)

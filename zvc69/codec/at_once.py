@@ -23,13 +23,14 @@ class FramesAtOnce:
     alone      the coder that has all threads
     make       makes one that may be called from `count` threads at a time, each with its share; called by `prepare`, or when there is work for it
     count      frames at a time; with 1 there is nothing but `alone`
+    nearest_alone   P frames refer to the nearest frame before them, and to no other
 
     A frame that is coded ahead is what it would have been in its turn: its references are coded, and its QP is known. What was coded at another QP than
     it then gets is thrown away.
     """
 
-    def __init__(self, alone: FrameCoder, make: Callable[[], FrameCoder], count: int) -> None:
-        self._alone, self._make, self._count = alone, make, count
+    def __init__(self, alone: FrameCoder, make: Callable[[], FrameCoder], count: int, *, nearest_alone: bool) -> None:
+        self._alone, self._make, self._count, self._nearest_alone = alone, make, count, nearest_alone
         self._shared: Future[FrameCoder] | None = None
         self._workers: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
@@ -56,11 +57,19 @@ class FramesAtOnce:
         return list(self._workers.map(function, items))
 
     def choose(self, plan: FramePlan, following: Plans, pictures: PictureBuffer[Reference]) -> list[FramePlan]:
-        """Those of the frames that follow, in order of coding, that can be coded beside the B frame `plan`."""
+        """Those of the frames that follow, in order of coding, that can be coded beside the B frame `plan`: B frames whose references are there; where P frames
+        refer to none but the P frame before them, the next one too."""
         if self._count == 1 or self._alone.refines_all or plan.type != FrameType.B:     # refinement goes from frame to frame
             return []
         there = {entry.pts for entry in pictures.recent()} | {known.number for known in self._ahead}
-        can = [other for other in following if other.type == FrameType.B and other not in self._ahead and {other.past, other.future} <= there]
+
+        def possible(other: FramePlan) -> bool:
+            if other.type == FrameType.B:
+                return {other.past, other.future} <= there
+            return other == next_p and self._nearest_alone and not other.sigma_reset
+
+        next_p = next((other for other in following if other.type != FrameType.B), None)
+        can = [other for other in following if other.type != FrameType.I and other not in self._ahead and possible(other)]
         return can[:self._count - 1]
 
     def with_known(self, pictures: PictureBuffer[Reference]) -> PictureBuffer[Reference]:

@@ -33,6 +33,25 @@ def find_slot(estimator: MotionEstimator, frame: Frame, qp: int, pts: int, refer
     """`reference` as a frame shown at `pts` sees it. The search takes the filter of the field that is expected, and may take the other one again
     where that has shown to be better; then blocks overlap, if that helps. The result does not depend on `threads` (0: all cores)."""
     expected = reference.field_at(pts)
+    best = _best(estimator, frame, qp, reference, expected, stage, threads)
+    with stage("compensate"):
+        chroma = best.field.warp_chroma(*reference.planes[1:], frame.depth)
+    return Slot(reference, expected, best.field, (best.luma, *chroma))
+
+
+def find_luma(estimator: MotionEstimator, frame: Frame, qp: int, pts: int, reference: Reference, stage: Stage, threads: int = 1) -> np.ndarray:
+    """The luma of such a slot, of which nothing will be coded. At the least effort blocks overlap unless they are expected not to, and nothing else is tried."""
+    expected = reference.field_at(pts)
+    if estimator.thorough:
+        return _best(estimator, frame, qp, reference, expected, stage, threads).luma
+    kernel, overlap = (KERNELS[0], True) if expected is None else (expected.kernel, expected.overlap)
+    with stage("motion"):
+        field = estimator.field(frame, reference, qp, expected, kernel, threads)
+    with stage("compensate"):
+        return field.using(kernel, overlap).warp_luma(reference.planes[0], frame.depth)
+
+
+def _best(estimator: MotionEstimator, frame: Frame, qp: int, reference: Reference, expected: MotionField | None, stage: Stage, threads: int) -> _Predicted:
     kernel, overlap = (KERNELS[0], False) if expected is None else (expected.kernel, expected.overlap)
     other = KERNELS[1 - KERNELS.index(kernel)]
     change = RATE_WEIGHT * step_size(qp) * CHANGE_BITS
@@ -47,19 +66,14 @@ def find_slot(estimator: MotionEstimator, frame: Frame, qp: int, pts: int, refer
             error = int(block_errors(frame.y, luma).sum(dtype=np.uint64)) / 2 ** (frame.depth - 8)
         return _Predicted(error + change * ((field.kernel != kernel) + (field.overlap != overlap)), field, luma)
 
-    def slot_of(best: _Predicted) -> Slot:
-        with stage("compensate"):
-            chroma = best.field.warp_chroma(*reference.planes[1:], frame.depth)
-        return Slot(reference, expected, best.field, (best.luma, *chroma))
-
     field = searched(kernel)
     if not field.vectors.any():     # all ways are the same
-        return slot_of(predicted(field.using(kernel, overlap)))
+        return predicted(field.using(kernel, overlap))
     found, second = predicted(field), predicted(field.using(other, False))
     if estimator.thorough and second.cost < (UNKNOWN if expected is None else 1) * found.cost:
         second = predicted(searched(other))
     best = min(found, second, key=_cost)
-    return slot_of(min(best, predicted(best.field.using(best.field.kernel, True)), key=_cost))
+    return min(best, predicted(best.field.using(best.field.kernel, True)), key=_cost)
 
 
 def _cost(predicted: _Predicted) -> float:

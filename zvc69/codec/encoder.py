@@ -73,7 +73,8 @@ class Encoder:
         self._backend: Backend = create_backend(config.backend, self._model, config.threads)
         self._profiler = profiler or Profiler()
         self._coder = FrameCoder(self._model, self._backend, self._profiler, config)
-        self._at_once = FramesAtOnce(self._coder, self._shared_coder, min(config.threads or os.cpu_count() or 1, MOST) if self._backend.several else 1)
+        self._at_once = FramesAtOnce(self._coder, self._shared_coder, min(config.threads or os.cpu_count() or 1, MOST) if self._backend.several else 1,
+                                     nearest_alone=config.reference_frames == 1)
         self._filter = TemporalFilter(config)
         self._pictures: PictureBuffer[Reference] = PictureBuffer()
         self._clip = Clip.of(self.header, config)
@@ -138,9 +139,9 @@ class Encoder:
             for few in prefetch(looked):
                 yield from self._coded_of(few)
         else:
-            for runs in prefetch([self._planned(frame) for frame in few] for few in looked):
-                for plans in runs:
-                    yield from self._coded_in_order(plans)
+            planned = (plans for runs in prefetch([self._planned(frame) for frame in few] for few in looked) for plans in runs if plans)
+            for plans, after in _with_next(planned):
+                yield from self._coded_in_order(plans, after)
         yield from self._rest()
 
     def _looked_at(self, frame: Frame | av.VideoFrame | NDArray, keyframe: bool = False) -> list[Looked]:
@@ -207,9 +208,10 @@ class Encoder:
         if fingerprint(picture) != self._expected[self._count]:
             raise StatisticsError("the statistics are of another clip: the first pass saw another picture here", frame=self._count)
 
-    def _coded_in_order(self, plans: Plans) -> Iterator[Packet]:
+    def _coded_in_order(self, plans: Plans, after: Plans = ()) -> Iterator[Packet]:
+        """after: plans that come next, if that is known."""
         for n, plan in enumerate(plans):
-            yield self._code(plan, plans[n + 1:])
+            yield self._code(plan, [*plans[n + 1:], *after[:1]])
 
     def _code(self, plan: FramePlan, following: Plans) -> Packet:
         """following: plans that come next, their frames being there."""
@@ -302,6 +304,19 @@ class Encoder:
             return coded_frame(frame, self.header)
         except ConfigError as error:
             raise ConfigError(error.message, frame=self._count) from None
+
+
+def _with_next(runs: Iterable[Plans]) -> Iterator[tuple[Plans, Plans]]:
+    """Each run; those with B frames wait for the one that follows, which is given with them."""
+    before: Plans = ()
+    for plans in runs:
+        if before:
+            yield before, plans
+        before = plans if len(plans) > 1 else ()
+        if not before:
+            yield plans, ()
+    if before:
+        yield before, ()
 
 
 def _for_rate(plan: FramePlan, frame: Looked) -> PlannedFrame:
