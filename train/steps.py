@@ -42,7 +42,6 @@ PHASES = {p.name: p for p in (
     Phase("U3", crop=224, batch=4, frames=5, rate=3e-4, between=0.35, intra_every=4, through_time=True),
     Phase("U3R", crop=192, batch=4, frames=4, rollout=9, rate=3e-4, between=0.3, intra_every=3, through_time=True,
           rd=True, skip_below=SKIP_BELOW, intra_bits="mixed"),
-    Phase("U3M", crop=192, batch=4, frames=4, rollout=9, rate=3e-4, between=0.3, through_time=True, rd=True, skip_below=SKIP_BELOW, bits="mixed"),
     Phase("U3L", crop=224, batch=2, frames=13, rate=1.5e-4, between=0.35, intra_every=8, through_time=True, checkpointed=True),
     Phase("UI", bits="mixed", rd=True, skip_below=SKIP_BELOW),
     Phase("U4", rate=1.2e-4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
