@@ -61,6 +61,14 @@ def test_references_are_kept_while_they_are_searched(monkeypatch):
     assert references.get(a, 8, "sharp") and references.get(c, 8, "sharp") is not two[0]
 
 
+def test_few_references_are_kept_however_small(monkeypatch):
+    monkeypatch.setattr(estimation, "KEPT", 3)
+    references, planes = PreparedReferences(), np.zeros((4, 64, 64), np.uint8)
+    rows = list(planes)
+    first = [references.get(y, 8, "sharp") for y in rows]
+    assert [references.get(y, 8, "sharp") for y in rows[1:]] == first[1:] and references.get(rows[0], 8, "sharp") is not first[0]
+
+
 def test_flow_codes_as_well_as_the_search():
     searched, helped = (coded(6, motion=source) for source in ("search", "flow"))
     assert len(helped.frames) == 6 and size(helped) < 1.05 * size(searched)

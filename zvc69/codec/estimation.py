@@ -14,8 +14,8 @@ from ..media import Frame
 from .slots import Reference
 
 
-KEPT_BYTES = 128 << 20
-"""That prepared references take at most, but for two, which every search of a B frame needs."""
+KEPT, KEPT_BYTES = 12, 128 << 20
+"""Prepared references at most, more than the frames of a run have, and what they take, but for two, which every search of a B frame needs."""
 
 
 class PreparedReferences:
@@ -41,7 +41,7 @@ class PreparedReferences:
                 self._kept.move_to_end(key)
             else:
                 self._kept[key] = y, SearchReference(y, depth, kernel)
-                while len(self._kept) > 2 and sum(reference.nbytes for _, reference in self._kept.values()) > KEPT_BYTES:
+                while len(self._kept) > KEPT or len(self._kept) > 2 and sum(reference.nbytes for _, reference in self._kept.values()) > KEPT_BYTES:
                     self._kept.popitem(last=False)
             return self._kept[key][1]
 
