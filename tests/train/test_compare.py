@@ -29,11 +29,20 @@ def weights(tmp_path):
 
 def test_worse_weights_cost_bits(weights, clips, monkeypatch):  # noqa: F811
     monkeypatch.setattr(compare, "SIZE", 64)
-    result = CliRunner().invoke(main, ["compare", *map(str, weights), "--clips", str(clips), "--frames", "3", "--b-frames", "1"], catch_exceptions=False)
+    result = CliRunner().invoke(main, ["compare", *map(str, weights), "--clips", str(clips), "--frames", "3"], catch_exceptions=False)
     assert result.exit_code == 0
     rates = [float(line.split(": ")[1].removesuffix(" %")) for line in result.output.splitlines() if line.startswith(str(weights[0].parent))]
     assert rates[0] == 0 and rates[1] > 1
     assert result.output.count("bits per pixel") == 2 * len(compare.QPS)
+
+
+def test_frames_are_coded_as_the_encoder_plans_them():
+    chain = compare.structure(4, 0)
+    assert [(coding.t, coding.a, coding.between) for coding in chain] == [(0, None, False), (1, 0, False), (2, 1, False), (3, 2, False)]
+    run = compare.structure(9, 7)
+    offsets = {coding.t: coding.offset for coding in run}
+    assert [coding.t for coding in run] == [0, 8, 4, 2, 1, 3, 6, 5, 7] and (run[1].a, run[1].b) == (0, None)
+    assert all(coding.between and abs(coding.a - coding.b) > 1 and offsets[coding.a] >= offsets[coding.b] for coding in run[2:])
 
 
 def test_clip_that_is_too_short_is_named(clips):  # noqa: F811
