@@ -8,8 +8,8 @@ is the median of several interleaved rounds. What does not cancel is where a pro
 more than 10 % below benchmarks/results/baseline.json is measured again in a new process, up to five times in all, and the
 best of each figure counts. A baseline is the lowest of five processes: for steady figures that is their median, for those
 bound by memory what can be relied on. Figures of instruction sets that this CPU has not are left out. Ratios differ between
-machines, so there is a baseline for each model of CPU; on one that has none the bound is 60 % below the lowest of all (kernels
-of the sigma network gain 38 times on one CPU with AVX-512 and 22 on another), which still shows a kernel that has lost its vectors, and
+machines, so there is a baseline for each model of CPU; on one that has none the bound is 80 % below the lowest of all (kernels
+of the sigma network gain 38 times on one CPU with AVX-512, and 14 to 28 on another, as its memory is used by others), which shows a kernel that has lost its vectors, and
 kernels that do little but move memory are left out: how much vectors help those is the machine's affair.
 """
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .environment import cpu_model, environment
 BASELINE = Path(__file__).parent / "results" / "baseline.json"
 ROUNDS = 3
 PROCESSES = 5
-TOLERANCE, TOLERANCE_ELSEWHERE = 0.10, 0.60
+TOLERANCE, TOLERANCE_ELSEWHERE = 0.10, 0.80
 MEMORY_BOUND = ("pack ", "planes ", "state ", "scale residual ", "scale state ")
 """How the names of figures begin that are not compared between models of CPU."""
 
