@@ -53,6 +53,18 @@ def test_frame_that_does_not_fit_is_told_where_it_comes():
     assert len(packets) == 2
 
 
+def test_runs_that_are_whole_are_coded_when_frames_end_in_an_error():
+    def frames():
+        yield from (picture(n) for n in range(9))
+        raise OSError("cable")
+
+    packets = []
+    with pytest.raises(OSError, match="cable"):
+        for packet in Encoder(WIDTH, HEIGHT, 25, model=MODEL, qp=40, preset="ultrafast").encode_all(frames()):
+            packets.append(packet)
+    assert sorted(packet.pts for packet in packets) == list(range(9))
+
+
 def test_threads_end_with_the_encoder():
     before = set(threading.enumerate())
     encoder = Encoder(WIDTH, HEIGHT, 25, model=MODEL, qp=40, b_frames=0)

@@ -17,8 +17,8 @@ WINDOW = 8
 
 
 class Reconstructor:
-    """Runs the frames of a chain. Of those in the window whose references are there, several run at a time, each on its share of the threads:
-    networks of this size gain less from a second thread than from a second frame. A frame that must run alone has all threads.
+    """Runs the frames of a chain. Of those in the window whose references are there, several run at a time, each on its share of the threads
+    (`decoder.ENOUGH` says from how many on that pays). A frame that must run alone has all threads.
 
     What comes out is what frames one after the other would be, but for the order in which floats are summed.
 

@@ -307,14 +307,19 @@ class Encoder:
 
 
 def _with_next(runs: Iterable[Plans]) -> Iterator[tuple[Plans, Plans]]:
-    """Each run; those with B frames wait for the one that follows, which is given with them."""
+    """Each run; those with B frames wait for the one that follows, which is given with them. A run that waits when `runs` raises is given before that."""
     before: Plans = ()
-    for plans in runs:
+    try:
+        for plans in runs:
+            if before:
+                yield before, plans
+            before = plans if len(plans) > 1 else ()
+            if not before:
+                yield plans, ()
+    except Exception:
         if before:
-            yield before, plans
-        before = plans if len(plans) > 1 else ()
-        if not before:
-            yield plans, ()
+            yield before, ()
+        raise
     if before:
         yield before, ()
 
