@@ -74,5 +74,5 @@ def load_network(path: Path) -> tuple[Network, dict]:
         data = torch.load(path, map_location="cpu", weights_only=True)
         state, name, progress = data["average"], data["model"], data["progress"]
     network = Network(MODELS[name])
-    network.load_state_dict(state)
+    network.load_state_dict(fitted(state, network))     # the model may have grown since
     return network.eval(), progress

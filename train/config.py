@@ -29,6 +29,7 @@ class ModelConfig:
     synthesis: int
     mean: int        # width of the mean networks
     sigma: int       # width of a sigma step
+    means: int = 1   # blocks of each mean network
     conditional: bool = True     # False: frames with references are coded as classical codecs do, the network sees the difference alone
 
     def to_dict(self) -> dict:
@@ -40,6 +41,6 @@ MAIN = ModelConfig("main", width=288, context=3, analysis=3, synthesis=6, mean=1
 TINY = ModelConfig("tiny", width=16, context=1, analysis=1, synthesis=1, mean=16, sigma=8)  # for tests
 RESIDUAL = replace(LITE, name="residual", conditional=False)     # to measure what conditional coding gains
 TINY_RESIDUAL = replace(TINY, name="tiny_residual", conditional=False)
-LITE_INTRA = replace(LITE, name="lite_intra", analysis=3, synthesis=5)     # codes keyframes alone: one frame in many, so it may cost more
-TINY_INTRA = replace(TINY, name="tiny_intra", synthesis=2)
+LITE_INTRA = replace(LITE, name="lite_intra", analysis=5, synthesis=8, means=2)     # codes keyframes alone: one frame in many, so it may cost more
+TINY_INTRA = replace(TINY, name="tiny_intra", synthesis=2, means=2)
 MODELS = {m.name: m for m in (LITE, MAIN, TINY, RESIDUAL, TINY_RESIDUAL, LITE_INTRA, TINY_INTRA)}

@@ -79,6 +79,7 @@ class Network(nn.Module):
         m = config.mean
         self.mean1_in, self.mean1, self.mean1_out = conv1(48 + c, m), Block(m), conv1(m, CHANNELS, True)
         self.mean2_in, self.mean2, self.mean2_out = conv1(48 + CHANNELS + c, m), Block(m), conv1(m, CHANNELS, True)
+        self.mean1_more, self.mean2_more = blocks(m, config.means - 1), blocks(m, config.means - 1)
         self.sigma = SigmaNetwork(config)
         self.z_sigma = nn.Parameter(torch.zeros(KNOTS, HYPER))       # log sigma of z in frames without state (training only)
         self.synthesis_in, self.synthesis, self.synthesis_out = conv1(192 + c, c), blocks(c, config.synthesis), conv1(c, CHANNELS, True)
@@ -122,10 +123,10 @@ class Network(nn.Module):
         return F.pixel_shuffle(self.hyper_mean(z), 4)
 
     def mean_1(self, hm, ctx) -> torch.Tensor:
-        return self.mean1_out(self.mean1(joint(self.mean1_in, hm, ctx))).float()
+        return self.mean1_out(self.mean1_more(self.mean1(joint(self.mean1_in, hm, ctx)))).float()
 
     def mean_2(self, hm, ctx, y1) -> torch.Tensor:
-        return self.mean2_out(self.mean2(joint(self.mean2_in, hm, ctx, y1))).float()
+        return self.mean2_out(self.mean2_more(self.mean2(joint(self.mean2_in, hm, ctx, y1)))).float()
 
     def synthesise(self, y, a, ctx, qp) -> torch.Tensor:
         mod = at_qp(self.modulation, qp).chunk(2, 1)[1]

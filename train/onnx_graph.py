@@ -192,12 +192,12 @@ class Stages:
     def mean_1(self, g: Graph, hm: str, ctx) -> str:
         n = self.n
         f = g.block(self.joint(g, n.mean1_in, [(hm, 48), (ctx, n.config.width)], "mean1.in"), n.mean1, "mean1.block")
-        return g.layer(f, n.mean1_out, "mean1.out")
+        return g.layer(g.blocks(f, n.mean1_more, "mean1.more"), n.mean1_out, "mean1.out")
 
     def mean_2(self, g: Graph, hm: str, ctx, y1: str) -> str:
         n = self.n
         f = self.joint(g, n.mean2_in, [(hm, 48), (ctx, n.config.width), (y1, 96)], "mean2.in")
-        return g.layer(g.block(f, n.mean2, "mean2.block"), n.mean2_out, "mean2.out")
+        return g.layer(g.blocks(g.block(f, n.mean2, "mean2.block"), n.mean2_more, "mean2.more"), n.mean2_out, "mean2.out")
 
     def groups(self, g: Graph, like: str) -> tuple[str, str]:
         """(1, 96, h, w) each: 1 at the symbols of the first group, (c + i + j) even, else 0; and the reverse.

@@ -69,8 +69,8 @@ class StageLayers:
             self._context(w, count)
         self._means(w, context, values, "z")
         self.mean2_in = w.pointwise(w.input("mean2.block.first"), [("features", FEATURES), *context, ("known", LATENT)], values=values)
-        self.mean2 = BlockLayers.of(w, "mean2.block", self.mean2_in.outputs)
-        self.mean2_out = w.pointwise("mean2.out", [("x", self.mean2.width)], values={"x": "mean2.block.second"})
+        self.mean2 = self._mean_blocks(w, "mean2", self.mean2_in.outputs)
+        self.mean2_out = w.pointwise("mean2.out", [("x", self.mean2_in.outputs)], values={"x": w.input("mean2.out")})
         latents = [("y", LATENT), ("y.rest", LATENT)]
         self.synthesis_in = w.pointwise(w.input("synthesis.modulated"), [*latents, *base, *context], values=values)
         self.synthesis_modulation, self.ungain = w.per_qp("synthesis.modulated"), w.per_qp("synthesis.y")
@@ -93,13 +93,17 @@ class StageLayers:
         w.same(w.input(f"{name}.block0.first"), f"{name}.modulated", width)
         return [BlockLayers.of(w, f"{name}.block{n}", width) for n in range(w.blocks(f"{name}.block"))]
 
+    @staticmethod
+    def _mean_blocks(w: Weights, name: str, width: int) -> list[BlockLayers]:
+        return [BlockLayers.of(w, f"{name}.{block}", width) for block in ("block", *(f"more{n}" for n in range(w.blocks(f"{name}.more"))))]
+
     def _means(self, w: Weights, context: list[tuple[str, int]], values: Mapping[str, str], z: str) -> None:
         self.means_in = w.pointwise(w.input("means.leaky"), [("z", HYPER)], values={"z": z})
         self.means_spatial = w.depthwise("means.spatial")
         self.means_out = w.pointwise(w.input("means.features"), [("x", self.means_in.outputs)], values={"x": "means.spatial"})
         self.mean1_in = w.pointwise(w.input("mean1.block.first"), [("features", FEATURES), *context], values=values)
-        self.mean1 = BlockLayers.of(w, "mean1.block", self.mean1_in.outputs)
-        self.mean1_out = w.pointwise("mean1.out", [("x", self.mean1.width)], values={"x": "mean1.block.second"})
+        self.mean1 = self._mean_blocks(w, "mean1", self.mean1_in.outputs)
+        self.mean1_out = w.pointwise("mean1.out", [("x", self.mean1_in.outputs)], values={"x": w.input("mean1.out")})
 
 
 class _Builder:
@@ -197,7 +201,7 @@ class Plan:
         p.pointwise(z, layers.means_in, Flag.LEAKY | Flag.OUT_HALF, out="means")
         self._features(b)
         self._mean_1_in(b)
-        p, x, _ = b.tail("mean 1", layers.mean1)
+        p, x, _ = b.blocks("mean 1 ", layers.mean1)
         p.pointwise(x, layers.mean1_out, Flag.OUT_FLOAT, out="mean_1")
         return b.programs
 
@@ -213,10 +217,10 @@ class Plan:
 
     def _mean_1_in(self, b: _Builder) -> None:
         layers, p = self.layers, b.begin("mean 1 in")
-        seen, x = p.area(FEATURES + (layers.width if layers.slots else 0)), p.area(layers.mean1.width)
+        seen, x = p.area(FEATURES + (layers.width if layers.slots else 0)), p.area(layers.mean1_in.outputs)
         self._features_and_context(p, seen)
         p.pointwise(seen, layers.mean1_in, Flag.OUT_HALF, to=x, out=b.x)
-        b.into_block(p, x, layers.mean1)
+        b.into_block(p, x, layers.mean1[0])
 
     def _features_and_context(self, p: Program, to: Area) -> None:
         p.load(to.at(0, FEATURES), "features")
@@ -225,14 +229,14 @@ class Plan:
 
     def _mean_2_in(self, b: _Builder, p: Program) -> None:
         layers, width = self.layers, FEATURES + (self.layers.width if self.layers.slots else 0)
-        seen, x = p.area(width + LATENT), p.area(layers.mean2.width)
+        seen, x = p.area(width + LATENT), p.area(layers.mean2_in.outputs)
         self._features_and_context(p, seen)
         p.load(seen.at(width, LATENT), "r", Operation.KNOWN, in_b="mean_1")
         p.pointwise(seen, layers.mean2_in, Flag.OUT_HALF, to=x, out=b.x)
-        b.into_block(p, x, layers.mean2)
+        b.into_block(p, x, layers.mean2[0])
 
     def _mean_2(self, b: _Builder) -> Program:
-        p, x, _ = b.tail("mean 2", self.layers.mean2)
+        p, x, _ = b.blocks("mean 2 ", self.layers.mean2)
         p.pointwise(x, self.layers.mean2_out, Flag.OUT_FLOAT, out="mean_2")
         return p
 
@@ -276,7 +280,7 @@ class Plan:
         p.pointwise(z, layers.means_in, Flag.LEAKY | Flag.OUT_HALF, out="means")
         self._features(b)
         self._mean_1_in(b)
-        p, x, _ = b.tail("mean 1", layers.mean1)
+        p, x, _ = b.blocks("mean 1 ", layers.mean1)
         p.pointwise(x, layers.mean1_out, Flag.OUT_FLOAT, out="mean_1")
         self._mean_2_in(b, p)
         self._picture_of(b, self._mean_2(b))
@@ -294,7 +298,7 @@ class Networks:
                  half_sums: bool = False) -> None:
         """z_sigma: z is skipped by its index, below `z_skip`."""
         self._device, positions, layers = device, rows * columns, plan.layers
-        widest = max(layers.width, layers.mean1.width, layers.mean2.width)
+        widest = max(layers.width, layers.mean1_in.outputs, layers.mean2_in.outputs)
 
         def halves(width: int, share: int = 1) -> Buffer:
             return device.empty((positions // share, width), np.float16)
