@@ -114,6 +114,21 @@ def test_search_finds_what_moved(level, depth):
     assert np.abs(predicted.astype(int) - current_y)[16:-16, 16:-16].mean() < 2 << (depth - 8)
 
 
+@pytest.mark.parametrize("level", cpu.available())
+@pytest.mark.parametrize("effort", motion.EFFORTS)
+@pytest.mark.parametrize("dx, dy", [(230, 0), (-411, 90), (16, -173)])
+def test_search_finds_a_fast_pan(level, effort, dx, dy):
+    """Farther than the windows of the levels that see details."""
+    whole = moving_planes(np.random.default_rng(9), 1560, 720)[1]
+    current_y, reference_y = whole[200:520, 460:1100], whole[200 - dy:520 - dy, 460 - dx:1100 - dx]
+    with cpu.force(level):
+        field = motion.search(current_y, reference_y, 30, depth=8, effort=effort)
+    h, w = field.shape
+    i, j = np.mgrid[:h, :w] * 8
+    inside = (i + dy >= 0) & (i + dy <= 312) & (j + dx >= 0) & (j + dx <= 632)
+    assert (field.vectors[inside] == (4 * dx, 4 * dy)).all(axis=-1).mean() > 0.8
+
+
 @pytest.mark.parametrize("width, height", [(16, 16), (33, 47), (1, 1), (320, 40)])
 def test_equal_pictures_have_no_motion(width, height):
     y = np.random.default_rng(4).integers(0, 256, (height, width), dtype=np.uint8)

@@ -36,7 +36,7 @@ class ModelConfig:
         return asdict(self)
 
 
-LITE = ModelConfig("lite", width=128, context=2, analysis=2, synthesis=3, mean=96, sigma=64)
+LITE = ModelConfig("lite", width=128, context=2, analysis=2, synthesis=4, mean=96, sigma=64)
 MAIN = ModelConfig("main", width=288, context=3, analysis=3, synthesis=6, mean=192, sigma=96)
 TINY = ModelConfig("tiny", width=16, context=1, analysis=1, synthesis=1, mean=16, sigma=8)  # for tests
 RESIDUAL = replace(LITE, name="residual", conditional=False)     # to measure what conditional coding gains

@@ -1,4 +1,4 @@
-// Luma planes as the motion search sees them: 8 bits, extended, the reference at all quarter-pel phases, at 1/2 and 1/4 size.
+// Luma planes as the motion search sees them: 8 bits, extended, the reference at all quarter-pel phases, at 1/2, 1/4 and 1/16 size.
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@ struct LumaPlane {
 // Samples behind the last row that kernels may load, and not use.
 constexpr std::size_t kPlaneSlack = 16;
 
-// 8-bit samples with a border of repeated edges; `width` and `height` are multiples of 32, or a half or quarter of that.
+// 8-bit samples with a border of repeated edges; `width` and `height` are multiples of 32, or 1/2, 1/4 or 1/16 of that.
 class SearchPlane {
 public:
     SearchPlane(int width, int height, int border);
@@ -90,13 +90,14 @@ private:
 // A reference that any number of searches may share, at the same time too. Takes up to 17 times the memory of its picture.
 class SearchReference {
 public:
-    static constexpr int kHalfBorder = 48, kQuarterBorder = 24;
+    static constexpr int kHalfBorder = 48, kQuarterBorder = 24, kSixteenthBorder = 24;
 
     SearchReference(const LumaPlane& source, Isa isa, bool sharp)
-        : phases(source, isa, sharp), half(phases.whole().smaller(2, kHalfBorder)), quarter(phases.whole().smaller(4, kQuarterBorder)) {}
+        : phases(source, isa, sharp), half(phases.whole().smaller(2, kHalfBorder)), quarter(phases.whole().smaller(4, kQuarterBorder)),
+          sixteenth(quarter.smaller(4, kSixteenthBorder)) {}
 
     ReferencePhases phases;
-    const SearchPlane half, quarter;
+    const SearchPlane half, quarter, sixteenth;
 };
 
 }  // namespace zvc

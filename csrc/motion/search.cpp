@@ -37,12 +37,59 @@ struct Found {
 constexpr Vector kDiamond[] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}};
 constexpr Vector kSquare[] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}, {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
 
+// Vectors of 64x64 areas at 1/16 size, in samples there, each by the 128x128 around it: what moves as a whole, as far as a vector reaches.
+class FarSearch {
+public:
+    FarSearch(const SadKernels& sads, const SearchPlane& quarter, const SearchJob& job)
+        : sads_(sads), current_(quarter.smaller(4, kSize)), reference_(job.reference->sixteenth), job_(job), columns_((current_.width() + 3) / 4),
+          vectors_(static_cast<std::size_t>(columns_) * ((current_.height() + 3) / 4)) {
+        wavefront((current_.height() + 3) / 4, columns_, 0, job.threads, [this](int i, int j) { vectors_[i * columns_ + j] = search(i, j); });
+    }
+
+    // Of the area that a 32x32 block is in, in samples of 1/4 size.
+    Vector at(int i, int j) const {
+        const Vector v = vectors_[i / 2 * columns_ + j / 2];
+        return {static_cast<std::int16_t>(v.x * 4), static_cast<std::int16_t>(v.y * 4)};
+    }
+
+private:
+    Vector search(int i, int j) const {
+        const int x = 4 * j - 2, y = 4 * i - 2;
+        const std::uint8_t* block = current_.at(x, y);
+        // A sample here stands for 256.
+        const auto cost = [&](int dx, int dy, Cost sad) {
+            return 256 * 256 * sad + static_cast<Cost>(job_.lambda) * 16 * 2 * std::bit_width(static_cast<unsigned>(std::abs(dx) + std::abs(dy)));
+        };
+        Found best{{}, cost(0, 0, sads_.sad[2](block, current_.stride(), reference_.at(x, y), reference_.stride()))};
+        const int left = std::max(-kFarthest, -kBeyond - x), right = std::min(kFarthest, reference_.width() + kBeyond - kSize - x);
+        const int top = std::max(-kFarthest, -kBeyond - y), bottom = std::min(kFarthest, reference_.height() + kBeyond - kSize - y);
+        std::uint16_t sums[kColumns];
+        for (int dy = top; dy <= bottom; ++dy) {
+            sads_.row(block, current_.stride(), reference_.at(x + left, y + dy), reference_.stride(), (right - left + 8) & ~7, 1, sums);
+            for (int dx = left; dx <= right; ++dx)
+                if (const Cost c = cost(dx, dy, sums[dx - left]); c < best.cost) best = {{static_cast<std::int16_t>(dx), static_cast<std::int16_t>(dy)}, c};
+        }
+        return best.vector;
+    }
+
+    static constexpr int kSize = 8, kFarthest = kLargestVector / 64, kColumns = (2 * kFarthest + 8) & ~7;
+    static constexpr int kBeyond = SearchReference::kQuarterBorder / 4;  // samples outside of the picture that blocks may touch
+    static_assert(kBeyond + kSize + 8 + 2 <= SearchReference::kSixteenthBorder);
+
+    const SadKernels& sads_;
+    const SearchPlane current_;
+    const SearchPlane& reference_;
+    const SearchJob& job_;
+    int columns_;
+    std::vector<Vector> vectors_;
+};
+
 // Vectors of 32x32 blocks at 1/4 size, in samples there.
 class CoarseSearch {
 public:
     CoarseSearch(const SadKernels& sads, const SearchPlane& current, const SearchJob& job)
         : sads_(sads), current_(current.smaller(4, 0)), reference_(job.reference->quarter), job_(job),
-          effort_(kEfforts[job.effort]), columns_(current.width() / 32),
+          effort_(kEfforts[job.effort]), far_(sads, current_, job), columns_(current.width() / 32),
           vectors_(static_cast<std::size_t>(columns_) * (current.height() / 32)) {
         wavefront(current.height() / 32, columns_, 1, job.threads, [this](int i, int j) { vectors_[i * columns_ + j] = search(i, j); });
     }
@@ -88,6 +135,10 @@ private:
             sads_.row(current_.at(x, y), current_.stride(), reference_.at(x - window, y + dy), reference_.stride(), columns, effort_.stride, sums);
             for (int dx = -window; dx <= window; dx += effort_.stride) improve(dx, dy, sums[dx + window]);
         }
+        if (const Vector far = far_.at(i, j); std::max(std::abs(far.x), std::abs(far.y)) > window) {
+            for (int dy = -kAround; dy <= kAround; ++dy)
+                for (int dx = -kAround; dx <= kAround; ++dx) consider(far.x + dx, far.y + dy);
+        }
         for (bool moved = true; moved;) {
             const Vector centre = best.vector;
             moved = false;
@@ -97,12 +148,14 @@ private:
     }
 
     static constexpr int kFarthest = kLargestVector / 16;
+    static constexpr int kAround = 2;  // of a vector found at 1/16 size, whose samples are four of those here
 
     const SadKernels& sads_;
     const SearchPlane current_;
     const SearchPlane& reference_;
     const SearchJob& job_;
     Effort effort_;
+    FarSearch far_;
     int columns_;
     std::vector<Vector> vectors_;
 };
