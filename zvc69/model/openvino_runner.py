@@ -68,12 +68,17 @@ class OpenVinoRunner:
 
     def run(self, graph: str, inputs: dict[str, NDArray]) -> list[NDArray[np.float32]]:
         request = self._request(graph, inputs)
+        ports = request.model_outputs
+        static = all(port.partial_shape.is_static for port in ports)
+        if static:     # else the request makes its own tensors, which its next run overwrites
+            outputs = [self._pool.empty(tuple(port.shape), np.float32) for port in ports]
+            for number, array in enumerate(outputs):
+                request.set_output_tensor(number, openvino.Tensor(array, shared_memory=True))
         try:
-            results = request.infer(inputs, share_inputs=True)
+            results = request.infer(inputs, share_inputs=True, share_outputs=True)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO failed in {graph}: {str(error).splitlines()[0]}") from error
-        # copies: the request's own tensors are overwritten by its next run
-        return [self._copied(results[i][0]) for i in range(len(results))]
+        return [array[0] for array in outputs] if static else [self._copied(results[number][0]) for number in range(len(ports))]
 
     def _copied(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         copy = self._pool.empty(array.shape, np.float32)
