@@ -15,7 +15,7 @@ from ..errors import ConfigError, StreamError, WrongModelError
 from ..media import Frame
 from ..model import Backend, Model, create_backend, model_for_hash
 from ..profiler import Profiler
-from .beside import Reconstructor
+from .reconstructor import Reconstructor
 from .chain import Chain
 from .parser import Parsed
 from .recovery import Step
@@ -67,7 +67,7 @@ class Decoder:
         if (manifest.latent_channels, manifest.hyper_channels) != (self.header.latent_channels, self.header.hyper_channels):
             raise WrongModelError("the header's channel counts are not those of its model")
         self._backend: Backend = create_backend(backend, self._model, threads)
-        self._threads, self._beside = threads, None      # or the future of a backend
+        self._threads, self._shared = threads, None      # or the future of a backend
         self._at_once = _frames_at_once(self._backend, threads or os.cpu_count() or 1)
         self._packets = PacketParser(self.header)
         self._profiler = profiler or Profiler()
@@ -117,7 +117,7 @@ class Decoder:
     def decode_all(self, packets: Iterable[Packet], *, first: int = 0, total: int = 0,
                    on_error: Callable[[Packet, StreamError], None] | None = None) -> Iterator[Frame]:
         """Frames of `packets`, which begin at a keyframe, parsed up to three packets ahead on a thread of its own. Where they have B frames, frames that
-        do not need each other are reconstructed at the same time (`beside.Reconstructor`), so that eight are read ahead of the one that is shown.
+        do not need each other are reconstructed at the same time (`reconstructor.Reconstructor`), so that eight are read ahead of the one that is shown.
 
         Independent of `decode` and of other calls. first: frames before this number, in order of presentation, are decoded, but not
         given.
@@ -127,7 +127,7 @@ class Decoder:
         unless concealed, after the frames of the packets before. An error that iterating `packets` raises is raised always.
         """
         chain = self._new_chain()
-        frames = Reconstructor(chain, self._backend, self._backend_beside, self._at_once).frames
+        frames = Reconstructor(chain, self._backend, self._shared_backend, self._at_once).frames
 
         def steps(parser: ThreadPoolExecutor, pending: deque[tuple[Packet | None, Future[list[Step]]]]) -> Iterator[Step]:
             def next_ones() -> Iterator[Step]:
@@ -163,13 +163,13 @@ class Decoder:
                 for _, future in pending:
                     future.cancel()
 
-    def _backend_beside(self) -> Backend | None:
+    def _shared_backend(self) -> Backend | None:
         """That runs several frames at a time, each on its share of the threads; None until a thread of its own has loaded it."""
-        if self._beside is None:
-            self._beside = _LOADERS.submit(self._load_beside)
-        return self._beside.result() if self._beside.done() else None
+        if self._shared is None:
+            self._shared = _LOADERS.submit(self._load_shared)
+        return self._shared.result() if self._shared.done() else None
 
-    def _load_beside(self) -> Backend:
+    def _load_shared(self) -> Backend:
         backend = create_backend(self._backend.name, self._model, self._threads, self._at_once)
         backend.prepare(*blocks(self.header.width, self.header.height), encode=False)
         return backend

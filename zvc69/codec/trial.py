@@ -27,10 +27,12 @@ COARSE, HALVED = 44, 12
 1 % of its error is worth as much as 1 % of its bits at low QPs, and 3 % of them at QP 56, where it shares what it is predicted from with so many others."""
 LEAST_ERROR = 0.05
 """Mean squared error, in squared 8-bit levels, that makes no difference any more: 61 dB."""
-LONGEST_RUN, SHORTER_RUNS = 7, (3,)
+LONGEST_RUN, SHORTER_RUNS = 7, (3, 1)
 """B frames of a run that has them: one P frame at its end, or more of them with fewer B frames between."""
 INTERVALS = (4, 4, 1)
 """Runs from one that is tried to the next, by effort."""
+WAYS = (2, 3, 4)
+"""By effort, that are tried: P frames, the longest run, and shorter ones."""
 SHARES = (0.6, 1.0, 1.0)
 """By effort, of a run's frames that a trial codes; the others are taken to cost what those alike do."""
 LATER = 1.02
@@ -75,7 +77,7 @@ class RunTrials:
     """Decides how runs are coded (`gop.RunChooser`), by trial.
 
     attempt: codes frames of a run as if it came next. effort: 1 tries the first run of a scene, the second if P frames won there, and every fourth
-    after that, most of it, as P frames and with the longest run of B frames; 2 all of it, and with shorter runs too; 3 tries every run like that. each: as
+    after that, most of it, as P frames and with the longest run of B frames; 2 all of it, and with a shorter run too; 3 tries every run, and with both. each: as
     `map`, calls `attempt` for every way; at the same time, if it likes.
 
     >>> from zvc69.bitstream import FrameType
@@ -89,7 +91,7 @@ class RunTrials:
     def __init__(self, attempt: Callable[[Sequence[StandIn]], Tried], effort: int, each: Callable[..., Iterable[Tried]] = map) -> None:
         self._attempt, self._each = attempt, each
         self._interval, self._share = INTERVALS[effort - 1], SHARES[effort - 1]
-        self._ways = 2 if effort == 1 else None
+        self._ways = WAYS[effort - 1]
         self._way: int | None = None       # that won last
         self._again = False                # it is not to be relied on
         self._since = 0                    # runs since then

@@ -47,10 +47,10 @@ class EncoderConfig:
     max_reencodes: int | None = whole(None, 0, 8, "Times that a frame is coded again because it takes too many or too few bits.", by_preset=True)
     gop: int | None = whole(None, 0, None, "Largest distance of keyframes, 0 = the first frame only; 1 with a model of keyframes alone.", by_preset=True)
     b_frames: int | str | None = choice(
-        None, (*B_FRAMES, AUTO), "B frames before each P frame, which cost as many frames of delay; auto: 7, 3 or none, whichever costs less.", by_preset=True)
+        None, (*B_FRAMES, AUTO), "B frames before each P frame, which cost as many frames of delay; auto: 7, 3, 1 or none, whichever costs less.", by_preset=True)
     b_trials: int | None = whole(
         None, 1, 3, "With b_frames auto, how eight frames are coded for trial: 1 with 7 B frames and none, at the begin of scenes and every fourth time; 2 also with 3; "
-        "3 always.", by_preset=True)
+        "3 always, and with 1 too.", by_preset=True)
     lookahead: int | None = whole(
         None, 0, MAX_LOOKAHEAD, "Frames looked at, and held back for that, beyond the one that is coded: keyframes get the QP that fits the scene behind them; 0 with b_frames 0, "
         "low delay.", by_preset=True)

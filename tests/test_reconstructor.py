@@ -25,12 +25,12 @@ def between():
     return coded(FRAMES, gop=16, b_frames=3)
 
 
-def decoder_of(clip, at_once: int, beside=None) -> Decoder:
-    """beside: the backend that runs frames beside each other; None: the decoder's own, and it is there from the beginning."""
+def decoder_of(clip, at_once: int, shared=None) -> Decoder:
+    """shared: the backend that runs frames beside each other; None: the decoder's own, and it is there from the beginning."""
     decoder = Decoder(clip.header, threads=at_once)
     assert decoder._at_once == at_once
-    decoder._beside = Future()
-    decoder._beside.set_result(beside or decoder._load_beside())
+    decoder._shared = Future()
+    decoder._shared.set_result(shared or decoder._load_shared())
     return decoder
 
 
@@ -87,15 +87,15 @@ def test_p_frames_have_all_threads_and_are_not_waited_for(monkeypatch):
 
 def test_frames_run_alone_until_what_runs_them_beside_each_other_is_loaded(between):
     decoder = Decoder(between.header, threads=2)
-    decoder._beside = Future()      # never done
+    decoder._shared = Future()      # never done
     assert [frame.pts for frame in decoder.decode_all(between.packets)] == list(range(FRAMES))
 
 
 def test_what_runs_frames_beside_each_other_is_loaded_when_it_is_wanted(between):
     decoder = Decoder(between.header, threads=2)
-    assert decoder._beside is None
+    assert decoder._shared is None
     list(decoder.decode_all(between.packets))
-    assert decoder._beside.result(timeout=30).name == decoder.backend
+    assert decoder._shared.result(timeout=30).name == decoder.backend
 
 
 def test_all_frames_before_a_damaged_one_are_given(between):

@@ -23,11 +23,11 @@ class Reconstructor:
     What comes out is what frames one after the other would be, but for the order in which floats are summed.
 
     alone      runs one frame on all threads
-    beside     the backend that runs `at_once` frames; None while it is not there yet, in which frames run alone
+    shared     the backend that runs `at_once` frames; None while it is not there yet, in which frames run alone
     """
 
-    def __init__(self, chain: Chain, alone: Backend, beside: Callable[[], Backend | None], at_once: int) -> None:
-        self._chain, self._alone, self._beside, self._at_once = chain, alone, beside, at_once
+    def __init__(self, chain: Chain, alone: Backend, shared: Callable[[], Backend | None], at_once: int) -> None:
+        self._chain, self._alone, self._shared, self._at_once = chain, alone, shared, at_once
         self._waiting: deque[Job] = deque()
         self._between = False    # the stream has B frames: it pays to wait for more
 
@@ -55,7 +55,7 @@ class Reconstructor:
         """Reconstructs until `most` frames wait."""
         while len(self._waiting) > most:
             first, *others = [job for job in self._waiting if not job.done and job.ready][:self._at_once] or [None]
-            if others and (backend := self._beside()) is not None:
+            if others and (backend := self._shared()) is not None:
                 running = [workers.submit(self._chain.reconstruct, job, backend) for job in others]
                 self._chain.reconstruct(first, backend)
                 for future in running:
