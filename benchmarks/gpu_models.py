@@ -36,7 +36,8 @@ class RandomWeights:
         self._device, self._size, self._rng = device, size, np.random.default_rng(0)
 
     def blocks(self, name: str) -> int:
-        return getattr(self._size, name.partition(".")[0])
+        part = name.removesuffix(".block")
+        return getattr(self._size, part) if part != name else 0      # else blocks of the mean networks beyond the first
 
     def input(self, output: str, number: int = 0) -> str:
         return output

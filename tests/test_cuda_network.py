@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.gpu_models import SIZES, random_layers
 from zvc69.core.pack import pack
 from zvc69.core.quantise import step_of
 from zvc69.cuda.network import Networks, Plan, StageLayers
@@ -136,6 +137,12 @@ def test_a_block_is_one_launch():
     layers = case.plan.layers
     blocks = sum(len(part) for part in (layers.context, layers.mean1, layers.mean2, layers.synthesis))
     assert len(case.networks.decode) == blocks + 4     # what begins: context, z, means, mean 1
+
+
+def test_speed_is_measured_at_the_sizes_of_the_released_model():
+    want, got = Case("lite", 0.0).plan, Plan(random_layers(EmulatedDevice(3, 160 << 10), SIZES["lite"], True))
+    for stage in ("analyse", "refine", "synthesise", "decode"):
+        assert [program.work(POSITIONS) for program in getattr(got, stage)] == [program.work(POSITIONS) for program in getattr(want, stage)]
 
 
 def test_what_is_not_in_the_graph_as_expected_is_refused():
