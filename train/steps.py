@@ -81,7 +81,8 @@ class Steps:
         between = self._rng.random() < phase.between
         rollout = 0 if between else int(self._rng.integers(phase.rollout + 1))
         structure = random_access(self._levels(), self._rng) if between else low_delay(phase.frames + rollout, self._rng)
-        stats = sequence_step(network, self._clips.batch(phase.batch), structure, self._qp(phase.batch), self._generator,
+        pictures = self._clips.batch(phase.batch, 1 + max(coding.t for coding in structure))
+        stats = sequence_step(network, pictures, structure, self._qp(phase.batch), self._generator,
                               through_time=phase.through_time, checkpointed=phase.checkpointed, rollout=rollout,
                               intra=self._intra_network, **self._how)
         return stats, phase.batch * (len(structure) - rollout)
