@@ -23,7 +23,7 @@ class Size:
     sigma: int
 
 
-SIZES = {"lite": Size(128, 2, 2, 3, 96, 64), "main": Size(288, 3, 3, 6, 192, 96)}
+SIZES = {"lite": Size(128, 2, 2, 4, 96, 64), "main": Size(288, 3, 3, 6, 192, 96)}
 
 _OUTPUTS = {"analysis.y": 96, "hyper.leaky1": 64, "hyper.leaky2": 96, "hyper.round": 48, "means.leaky": 96, "means.features": 768, "mean1.out": 96,
             "mean2.out": 96, "picture": 96, "synthesis.y": 96, "hyper.down1": 64, "hyper.down2": 96, "means.spatial": 96}
