@@ -60,9 +60,9 @@ def test_b_frames_that_win_behind_a_keyframe_are_not():
     assert [trials.choose(WAYS, full=True, first=n == 0) for n in range(4)] == 4 * [WAYS[1]] and attempts.runs == 1
 
 
-@pytest.mark.parametrize("effort, tried", [(1, 2), (2, 3), (3, 3)])
+@pytest.mark.parametrize("effort, tried", [(1, 2), (2, 3), (3, 4)])
 def test_shorter_runs_of_b_frames_are_tried_from_effort_2_on(effort, tried):
-    ways = [[FramePlan(n, FrameType.P, 0)] for n in range(3)]
+    ways = [[FramePlan(n, FrameType.P, 0)] for n in range(4)]
     attempts = []
     RunTrials(lambda frames: attempts.append([frame.plan for frame in frames]) or Tried(float(len(attempts)), {}), effort).choose(ways, full=True)
     assert attempts == ways[:tried]

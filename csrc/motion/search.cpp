@@ -37,7 +37,7 @@ struct Found {
 constexpr Vector kDiamond[] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}};
 constexpr Vector kSquare[] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}, {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
 
-// Vectors of 64x64 areas at 1/16 size, in samples there, each by the 128x128 around it: what moves as a whole, as far as a vector reaches.
+// Vectors of 64x64 areas at 1/16 size, in samples there, each by the 128x128 around it: what moves as a whole, nearly as far as a vector reaches.
 class FarSearch {
 public:
     FarSearch(const SadKernels& sads, const SearchPlane& quarter, const SearchJob& job)
@@ -74,6 +74,7 @@ private:
 
     static constexpr int kSize = 8, kFarthest = kLargestVector / 64, kColumns = (2 * kFarthest + 8) & ~7;
     static constexpr int kBeyond = SearchReference::kQuarterBorder / 4;  // samples outside of the picture that blocks may touch
+    // Rows of the kernel are read up to 7 columns beyond the last whole 8 of them, and blocks begin 2 outside of the picture.
     static_assert(kBeyond + kSize + 8 + 2 <= SearchReference::kSixteenthBorder);
 
     const SadKernels& sads_;

@@ -32,7 +32,7 @@ LONGEST_RUN, SHORTER_RUNS = 7, (3, 1)
 INTERVALS = (4, 4, 1)
 """Runs from one that is tried to the next, by effort."""
 WAYS = (2, 3, 4)
-"""By effort, that are tried: P frames, the longest run, and shorter ones."""
+"""By effort, of the ways to code a run, how many are tried: P frames, the longest run of B frames, shorter ones."""
 SHARES = (0.6, 1.0, 1.0)
 """By effort, of a run's frames that a trial codes; the others are taken to cost what those alike do."""
 LATER = 1.02
