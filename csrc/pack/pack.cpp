@@ -8,7 +8,7 @@ namespace zvc {
 namespace {
 
 constexpr std::size_t kBlock[3] = {8, 4, 4};
-constexpr std::size_t kFirstChannel[3] = {0, 64, 80};
+constexpr std::size_t kFirstChannel[3] = {0, 64, 80}, kChannels = 96;
 
 template <class Sample>
 void repeat_last(std::uint8_t* row, std::size_t width, std::size_t padded) {
@@ -58,7 +58,7 @@ void pack(Isa isa, const PackGeometry& geometry, const Plane<const std::uint8_t>
     }
 }
 
-void unpack(Isa isa, const PackGeometry& geometry, const float* packed, const Plane<std::uint8_t> planes[3]) {
+void unpack(Isa isa, const PackGeometry& geometry, const float* packed, bool channel_last, const Plane<std::uint8_t> planes[3]) {
     const PackKernels& kernels = pack_kernels(isa);
     const bool wide = geometry.depth > 8;
     const std::size_t bytes = wide ? 2 : 1, area = geometry.rows * geometry.columns;
@@ -71,12 +71,17 @@ void unpack(Isa isa, const PackGeometry& geometry, const float* packed, const Pl
         const auto& plane = planes[p];
         const std::size_t block = kBlock[p], padded = geometry.columns * block;
         const MergeRow merge = kernels.merge[wide][p > 0];
-        const float* in = packed + kFirstChannel[p] * area;
+        const MergeRowLast merge_last = kernels.merge_last[wide][p > 0];
         for (std::size_t y = 0; y < plane.height; ++y) {
             std::uint8_t* row = plane.data + static_cast<std::ptrdiff_t>(y) * plane.stride;
             const bool cropped = plane.width < padded;
-            merge(in + y % block * block * area + y / block * geometry.columns, static_cast<std::ptrdiff_t>(area),
-                  geometry.columns, scale, limit, cropped ? padded_row : row);
+            const std::size_t channel = kFirstChannel[p] + y % block * block, position = y / block * geometry.columns;
+            std::uint8_t* out = cropped ? padded_row : row;
+            if (channel_last) {
+                merge_last(packed + position * kChannels + channel, kChannels, geometry.columns, scale, limit, out);
+            } else {
+                merge(packed + channel * area + position, static_cast<std::ptrdiff_t>(area), geometry.columns, scale, limit, out);
+            }
             if (cropped) std::memcpy(row, padded_row, plane.width * bytes);
         }
     }

@@ -113,6 +113,35 @@ struct Row {
         const std::size_t last = blocks - kTile;
         if (blocks % kTile != 0) merge_tile(in + last, channel, scales, limits, row + kBlock * last);
     }
+
+    // Eight samples, two blocks of four or one of eight, as 16-bit numbers.
+    static __m128i samples8(const float* in, std::ptrdiff_t block, __m256 scale, __m256 limit) {
+        const __m256 levels = kBlock == 8 ? _mm256_loadu_ps(in) : _mm256_loadu2_m128(in + block, in);
+        // max returns its second operand for NaN
+        const __m256 x = _mm256_min_ps(_mm256_max_ps(_mm256_mul_ps(levels, scale), _mm256_setzero_ps()), limit);
+        const __m256i whole = _mm256_cvtps_epi32(x);
+        return _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    }
+
+    static void merge_last(const float* in, std::ptrdiff_t block, std::size_t blocks, float scale, float limit,
+                           void* data) noexcept {
+        constexpr std::size_t kBlocks = 8 / kBlock, kPair = 2 * kBlocks;  // of samples8, of two of them
+        Sample* row = static_cast<Sample*>(data);
+        if (blocks < kPair) return merge_blocks_last<Sample, kBlock>(in, block, blocks, scale, limit, row);
+        const __m256 scales = _mm256_set1_ps(scale), limits = _mm256_set1_ps(limit);
+        for (std::size_t pair = 0; pair < blocks; pair += kPair) {
+            const std::size_t j = pair + kPair <= blocks ? pair : blocks - kPair;  // the last pair overlaps the one before it
+            const float* from = in + static_cast<std::ptrdiff_t>(j) * block;
+            const __m128i first = samples8(from, block, scales, limits), second = samples8(from + kBlocks * block, block, scales, limits);
+            auto* to = reinterpret_cast<__m128i*>(row + kBlock * j);
+            if constexpr (sizeof(Sample) == 1) {
+                _mm_storeu_si128(to, _mm_packus_epi16(first, second));
+            } else {
+                _mm_storeu_si128(to, first);
+                _mm_storeu_si128(to + 1, second);
+            }
+        }
+    }
 };
 
 using U8 = std::uint8_t;
@@ -123,6 +152,7 @@ using U16 = std::uint16_t;
 const PackKernels kPackAvx2 = {
     {{Row<U8, 8>::split, Row<U8, 4>::split}, {Row<U16, 8>::split, Row<U16, 4>::split}},
     {{Row<U8, 8>::merge, Row<U8, 4>::merge}, {Row<U16, 8>::merge, Row<U16, 4>::merge}},
+    {{Row<U8, 8>::merge_last, Row<U8, 4>::merge_last}, {Row<U16, 8>::merge_last, Row<U16, 4>::merge_last}},
 };
 
 }  // namespace zvc

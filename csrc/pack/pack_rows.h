@@ -24,5 +24,12 @@ inline void merge_blocks(const float* in, std::ptrdiff_t channel, std::size_t bl
             row[kBlock * j + c] = static_cast<Sample>(sample_of(in[c * channel + static_cast<std::ptrdiff_t>(j)], scale, limit));
 }
 
+template <class Sample, int kBlock>
+inline void merge_blocks_last(const float* in, std::ptrdiff_t block, std::size_t blocks, float scale, float limit,
+                              Sample* row) {
+    for (std::size_t j = 0; j < blocks; ++j, in += block)
+        for (int c = 0; c < kBlock; ++c) row[kBlock * j + c] = static_cast<Sample>(sample_of(in[c], scale, limit));
+}
+
 }  // namespace
 }  // namespace zvc

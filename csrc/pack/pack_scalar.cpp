@@ -15,6 +15,12 @@ void merge_scalar(const float* in, std::ptrdiff_t channel, std::size_t blocks, f
     merge_blocks<Sample, kBlock>(in, channel, blocks, scale, limit, static_cast<Sample*>(row));
 }
 
+template <class Sample, int kBlock>
+void merge_last_scalar(const float* in, std::ptrdiff_t block, std::size_t blocks, float scale, float limit,
+                       void* row) noexcept {
+    merge_blocks_last<Sample, kBlock>(in, block, blocks, scale, limit, static_cast<Sample*>(row));
+}
+
 }  // namespace
 
 const PackKernels kPackScalar = {
@@ -22,6 +28,8 @@ const PackKernels kPackScalar = {
      {split_scalar<std::uint16_t, 8>, split_scalar<std::uint16_t, 4>}},
     {{merge_scalar<std::uint8_t, 8>, merge_scalar<std::uint8_t, 4>},
      {merge_scalar<std::uint16_t, 8>, merge_scalar<std::uint16_t, 4>}},
+    {{merge_last_scalar<std::uint8_t, 8>, merge_last_scalar<std::uint8_t, 4>},
+     {merge_last_scalar<std::uint16_t, 8>, merge_last_scalar<std::uint16_t, 4>}},
 };
 
 }  // namespace zvc

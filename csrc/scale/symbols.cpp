@@ -33,10 +33,15 @@ void gather_state(Isa isa, const std::uint8_t* const step[4], std::size_t rows, 
 }
 
 void gather_residual(Isa isa, const std::int16_t* const step[4], std::size_t rows, std::size_t columns,
-                     std::size_t symbols, float* out) noexcept {
+                     std::size_t symbols, bool channel_last, float* out) noexcept {
+    const SymbolKernels& kernels = symbol_kernels(isa);
     for (std::size_t i = 0; i < rows; ++i) {
         const Sources<std::int16_t> source(step, i, columns * symbols);
-        symbol_kernels(isa).residual_row(source.of, columns, symbols, out + i * columns, rows * columns);
+        if (channel_last) {
+            kernels.residual_row_last(source.of, columns, symbols, out + i * columns * 4 * symbols);
+        } else {
+            kernels.residual_row(source.of, columns, symbols, out + i * columns, rows * columns);
+        }
     }
 }
 

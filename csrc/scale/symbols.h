@@ -23,6 +23,8 @@ struct SymbolKernels {
     // out: channels `plane` floats apart.
     void (*residual_row)(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out,
                          std::size_t plane) noexcept;
+    // out (columns, 4 * symbols)
+    void (*residual_row_last)(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out) noexcept;
 };
 
 const SymbolKernels& symbol_kernels(Isa isa) noexcept;
@@ -33,8 +35,8 @@ extern const SymbolKernels kSymbolAvx2;
 // out: (rows, columns, 4 * symbols)
 void gather_state(Isa isa, const std::uint8_t* const step[4], std::size_t rows, std::size_t columns,
                   std::size_t symbols, int shift, std::uint8_t* out) noexcept;
-// out: (4 * symbols, rows, columns)
+// out: (4 * symbols, rows, columns), or with the channels last
 void gather_residual(Isa isa, const std::int16_t* const step[4], std::size_t rows, std::size_t columns,
-                     std::size_t symbols, float* out) noexcept;
+                     std::size_t symbols, bool channel_last, float* out) noexcept;
 
 }  // namespace zvc

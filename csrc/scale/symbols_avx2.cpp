@@ -102,8 +102,31 @@ void residual_row_avx2(const std::int16_t* const source[4], std::size_t columns,
     }
 }
 
+__m128i load8(const std::int16_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+
+// Eight values as floats.
+void store8(float* out, __m128i values) { _mm256_storeu_ps(out, _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(values))); }
+
+void residual_row_last_avx2(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out) noexcept {
+    if (symbols < 8) return kSymbolScalar.residual_row_last(source, columns, symbols, out);
+    for (std::size_t j = 0; j < columns; ++j)
+        for (std::size_t n = 0; n < symbols; n += 8) {  // the last eight overlap those before them
+            const std::size_t from = n + 8 <= symbols ? n : symbols - 8, flip = j & 1, at = j * symbols + from;
+            const __m128i a = load8(source[flip] + at), b = load8(source[1 ^ flip] + at);
+            const __m128i c = load8(source[2 ^ flip] + at), d = load8(source[3 ^ flip] + at);
+            const __m128i ab_low = _mm_unpacklo_epi16(a, b), ab_high = _mm_unpackhi_epi16(a, b);
+            const __m128i cd_low = _mm_unpacklo_epi16(c, d), cd_high = _mm_unpackhi_epi16(c, d);
+            float* to = out + 4 * at;
+            store8(to, _mm_unpacklo_epi32(ab_low, cd_low));
+            store8(to + 8, _mm_unpackhi_epi32(ab_low, cd_low));
+            store8(to + 16, _mm_unpacklo_epi32(ab_high, cd_high));
+            store8(to + 24, _mm_unpackhi_epi32(ab_high, cd_high));
+        }
+}
+
 }  // namespace
 
-const SymbolKernels kSymbolAvx2 = {magnitude_codes_avx2, state_row_avx2, block_means_avx2, residual_row_avx2};
+const SymbolKernels kSymbolAvx2 = {magnitude_codes_avx2, state_row_avx2, block_means_avx2, residual_row_avx2,
+                                    residual_row_last_avx2};
 
 }  // namespace zvc

@@ -31,8 +31,15 @@ void residual_row_scalar(const std::int16_t* const source[4], std::size_t column
                 out[(4 * n + d) * plane + j] = source[d ^ (j & 1)][j * symbols + n];
 }
 
+void residual_row_last_scalar(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out) noexcept {
+    for (std::size_t j = 0; j < columns; ++j, out += 4 * symbols)
+        for (std::size_t n = 0; n < symbols; ++n)
+            for (std::size_t d = 0; d < 4; ++d) out[4 * n + d] = source[d ^ (j & 1)][j * symbols + n];
+}
+
 }  // namespace
 
-const SymbolKernels kSymbolScalar = {magnitude_codes_scalar, state_row_scalar, block_means_scalar, residual_row_scalar};
+const SymbolKernels kSymbolScalar = {magnitude_codes_scalar, state_row_scalar, block_means_scalar, residual_row_scalar,
+                                      residual_row_last_scalar};
 
 }  // namespace zvc

@@ -15,6 +15,11 @@ def planes(rng, width, height, depth):
     return [rng.integers(0, 1 << depth, shape, dtype=dtype) for shape in ((height, width), half, half)]
 
 
+def channel_last(packed):
+    """The same array, with its channels next to each other in memory."""
+    return np.ascontiguousarray(packed.transpose(1, 2, 0)).transpose(2, 0, 1)
+
+
 @check("pack", "pack")
 def packing(rng, level):
     for depth in pack.DEPTHS:
@@ -46,9 +51,10 @@ def unpacking(rng, level):
             packed[:, ::2] = np.rint(packed[:, ::2] * 8) / 8  # halves of every depth among them
             special = rng.integers(0, packed.size, 40)
             packed.flat[special] = rng.choice(np.float32([np.nan, np.inf, -np.inf, 3e38, -3e38, -0.0, 1e-40]), 40)
-            for name, got, want in zip("yuv", pack.unpack(packed, width, height, depth),
-                                       reference.unpack(packed, width, height, depth)):
-                compare(f"{name} of {width}x{height} depth {depth}", got, want)
+            wanted = reference.unpack(packed, width, height, depth)
+            for order, array in ("first", packed), ("last", channel_last(packed)):
+                for name, got, want in zip("yuv", pack.unpack(array, width, height, depth), wanted):
+                    compare(f"{name} of {width}x{height} depth {depth}, channels {order}", got, want)
 
 
 def _speed(depth):
@@ -59,13 +65,14 @@ def _speed(depth):
     return prepare
 
 
-def _unpack_speed(depth):
+def _unpack_speed(depth, order):
     def prepare(rng):
-        packed = rng.uniform(0, 255, (96, 92, 160)).astype(np.float32)
+        packed = order(rng.uniform(0, 255, (96, 92, 160)).astype(np.float32))
         return lambda: pack.unpack(packed, 1280, 720, depth), 1280 * 720
     return prepare
 
 
 for _depth in (8, 10):
     bench("pack", f"pack 1280x720 depth {_depth}")(_speed(_depth))
-    bench("pack", f"unpack 1280x720 depth {_depth}")(_unpack_speed(_depth))
+    bench("pack", f"unpack 1280x720 depth {_depth}")(_unpack_speed(_depth, np.asarray))
+    bench("pack", f"unpack 1280x720 depth {_depth}, channels last")(_unpack_speed(_depth, channel_last))

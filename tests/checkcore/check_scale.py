@@ -22,7 +22,8 @@ def compare_frames(what, network, reference, z, qp, state, symbols, threads=1, c
         r = symbols(frame.shape)
         frame.put(k, r)
         wanted.put(k, r)
-    compare(f"{what}, residual", frame.residual(), wanted.residual())
+    for last in (False, True):
+        compare(f"{what}, residual, channels {'last' if last else 'first'}", frame.residual(channel_last=last), wanted.residual())
     for name, got, want in zip(("magnitude", "index"), frame.state(), wanted.state()):
         compare(f"{what}, state {name}", got, want)
     return frame.state()
@@ -132,6 +133,12 @@ def z_speed(rng):
 @bench("scale", "residual of 1280x720, per block")
 def residual_speed(rng):
     return _known_frame(rng).residual, 92 * 160
+
+
+@bench("scale", "residual of 1280x720 with channels last, per block")
+def residual_last_speed(rng):
+    frame = _known_frame(rng)
+    return lambda: frame.residual(channel_last=True), 92 * 160
 
 
 @bench("scale", "state of 1280x720, per block")

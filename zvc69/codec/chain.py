@@ -57,7 +57,7 @@ class Chain:
                  damaged: Callable[[], object] | None = None, max_layer: int = MAX_LAYER) -> None:
         self._header, self._backend, self._profiler, self._damaged = header, backend, profiler, damaged
         self._pool = Pool()      # of this run alone: it goes when the last of its frames has gone
-        self._parser = FrameParser(model, header, self._pool)
+        self._parser = FrameParser(model, header, self._pool, channel_last=backend.channel_last)
         self._tolerant = TolerantParser(self._parser, header) if conceal else None
         self._pictures: PictureBuffer[Picture | None] = PictureBuffer()      # None: left out, which keeps its place
         self._max_layer = max_layer

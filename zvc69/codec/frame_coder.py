@@ -152,7 +152,7 @@ class FrameCoder:
         waiting = None if self._aside is None else self._aside.submit(payload)     # beside the networks
         with self._stage("reconstruct"):
             if out is None:
-                out = self._backend.synthesise(analysis, latents.mean_2, latents.sigma.residual(), qp)
+                out = self._backend.synthesise(analysis, latents.mean_2, latents.sigma.residual(channel_last=self._backend.channel_last), qp)
             planes = unpack(out, frame.width, frame.height, frame.depth)
             if prediction is not None:
                 planes = copy_blocks(planes, prediction.planes, copy)
@@ -168,7 +168,7 @@ class FrameCoder:
         for k in range(STEPS):
             if k == 2:
                 with self._stage("scale"):
-                    known = sigma.residual()
+                    known = sigma.residual(channel_last=self._backend.channel_last)
                 with self._stage("refine"):
                     mean = self._backend.refine(analysis, known)
             with self._stage("scale"):

@@ -133,9 +133,9 @@ def read_latents(model: Model, width: int, height: int, conditions: Conditions, 
     return z, sigma
 
 
-def symbols(z: NDArray[np.int16], sigma: FrameSigma, qp: int) -> Symbols:
-    """Channel first, as floats."""
-    return Symbols(np.ascontiguousarray(z.transpose(2, 0, 1), dtype=np.float32), sigma.residual(), qp)
+def symbols(z: NDArray[np.int16], sigma: FrameSigma, qp: int, *, channel_last: bool = False) -> Symbols:
+    """As floats; in memory the channels are the first axis, or of r the last."""
+    return Symbols(np.ascontiguousarray(z.transpose(2, 0, 1), dtype=np.float32), sigma.residual(channel_last=channel_last), qp)
 
 
 def _join(parts: list[NDArray[np.int16]]) -> NDArray[np.int16]:

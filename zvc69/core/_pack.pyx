@@ -21,7 +21,7 @@ cdef extern from "pack/pack.h" namespace "zvc" nogil:
         int depth
         size_t rows, columns
     void c_pack "zvc::pack"(Isa isa, const PackGeometry& geometry, const ConstPlane* planes, float* packed) except +
-    void c_unpack "zvc::unpack"(Isa isa, const PackGeometry& geometry, const float* packed,
+    void c_unpack "zvc::unpack"(Isa isa, const PackGeometry& geometry, const float* packed, bint channel_last,
                                 const MutablePlane* planes) except +
 
 
@@ -46,12 +46,13 @@ def pack(int level, planes, int depth, float[:, :, ::1] packed):
             PyBuffer_Release(&views[i])
 
 
-def unpack(int level, const float[:, :, ::1] packed, int depth, planes):
+def unpack(int level, const float[:, :, ::1] packed, bint channel_last, int depth, planes):
     cdef Py_buffer views[3]
     cdef MutablePlane plane[3]
     cdef PackGeometry geometry
     cdef int held = 0
-    geometry.depth, geometry.rows, geometry.columns = depth, packed.shape[1], packed.shape[2]
+    geometry.depth = depth
+    geometry.rows, geometry.columns = packed.shape[0 if channel_last else 1], packed.shape[1 if channel_last else 2]
     try:
         for array in planes:
             PyObject_GetBuffer(array, &views[held], PyBUF_STRIDES | PyBUF_WRITABLE)
@@ -61,7 +62,7 @@ def unpack(int level, const float[:, :, ::1] packed, int depth, planes):
             plane[held].width = views[held].shape[1]
             held += 1
         with nogil:
-            c_unpack(<Isa>level, geometry, &packed[0, 0, 0], plane)
+            c_unpack(<Isa>level, geometry, &packed[0, 0, 0], channel_last, plane)
     finally:
         for i in range(held):
             PyBuffer_Release(&views[i])

@@ -50,7 +50,7 @@ cdef extern from "scale/symbols.h" namespace "zvc" nogil:
     void gather_state(Isa isa, const uint8_t** step, size_t rows, size_t columns, size_t symbols, int shift,
                       uint8_t* out) noexcept
     void gather_residual(Isa isa, const int16_t** step, size_t rows, size_t columns, size_t symbols,
-                         float* out) noexcept
+                         bint channel_last, float* out) noexcept
 
 
 cdef LayerArrays layer(dict arrays, str name):
@@ -138,11 +138,11 @@ def state(int level, const uint8_t[:, :, :, ::1] magnitude, const uint8_t[:, :, 
         gather_state(<Isa>level, indices, rows, columns, symbols, kIndexShift, &index_out[0, 0, 0])
 
 
-def residual(int level, const int16_t[:, :, :, ::1] r, float[:, :, ::1] out):
+def residual(int level, const int16_t[:, :, :, ::1] r, bint channel_last, float[:, :, ::1] out):
     cdef const int16_t* steps[4]
     cdef int k
     for k in range(4):
         steps[k] = &r[k, 0, 0, 0]
     cdef size_t rows = r.shape[1], columns = r.shape[2], symbols = r.shape[3]
     with nogil:
-        gather_residual(<Isa>level, steps, rows, columns, symbols, &out[0, 0, 0])
+        gather_residual(<Isa>level, steps, rows, columns, symbols, channel_last, &out[0, 0, 0])

@@ -67,7 +67,7 @@ def unpack(packed: NDArray[np.float32], width: int, height: int, depth: int,
            out: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Planes y (height, width), u and v (half of that, rounded up) of a packed picture.
 
-    `packed` is (96, h, w) float32 of the picture's padded size. Values times 2^(depth - 8) are rounded half to
+    `packed` is (96, h, w) float32 of the picture's padded size; in memory the channels may be the first axis or the last. Values times 2^(depth - 8) are rounded half to
     even and clipped to 0..2^depth - 1, NaN becomes 0. The planes are uint8 at depth 8, else uint16. `out`, three
     C-contiguous writable planes, is filled and returned if given.
 
@@ -89,5 +89,8 @@ def unpack(packed: NDArray[np.float32], width: int, height: int, depth: int,
     for plane, shape in zip(out, ((height, width), half, half), strict=True):
         if plane.shape != shape or plane.dtype != dtype or not plane.flags.c_contiguous or not plane.flags.writeable:
             raise ValueError(f"out must be C-contiguous writable {dtype} planes of shapes {(height, width)} and {half}")
-    _pack.unpack(cpu.level(), np.ascontiguousarray(packed), depth, out)
+    last = packed.transpose(1, 2, 0)
+    if channel_last := last.flags.c_contiguous:
+        packed = last
+    _pack.unpack(cpu.level(), np.ascontiguousarray(packed), channel_last, depth, out)
     return out

@@ -139,12 +139,13 @@ class FrameSigma:
         _scale.magnitude_codes(self._level, self._r[k], self._code[k])
         self._known = k + 1
 
-    def residual(self) -> NDArray[np.float32]:
-        """Residuals of the steps put so far, (latent, h, w) float32; those of later steps are zero."""
+    def residual(self, *, channel_last: bool = False) -> NDArray[np.float32]:
+        """Residuals of the steps put so far, (latent, h, w) float32; those of later steps are zero. channel_last: in memory the latents of a position
+        lie next to each other."""
         h, w, symbols = self.shape
-        out = self._empty((4 * symbols, h, w), np.float32)
-        _scale.residual(self._level, self._r, out)
-        return out
+        out = self._empty((h, w, 4 * symbols) if channel_last else (4 * symbols, h, w), np.float32)
+        _scale.residual(self._level, self._r, channel_last, out)
+        return out.transpose(2, 0, 1) if channel_last else out
 
     def state(self) -> State:
         """Codes of this frame for later ones. Raises ValueError before all symbols were put."""

@@ -78,6 +78,8 @@ class Runner(Protocol):
 class Backend:
     """The network stages of a model on one runtime. Pictures are packed (docs/INTERNALS.md), qp is 0..63.
 
+    In memory, the channels of r and of the pictures that come out may be the first axis or the last.
+
     copy: (h/4, w/4) bool, True in 32x32 blocks whose output is not used; None: nowhere. Where that is much, only the parts around the others are
     run. What is given there is then zero (latents, means) or anything (pictures).
     """
@@ -88,6 +90,8 @@ class Backend:
     """Whether it has `gradient`."""
     several = True
     """Whether `create_backend` makes it for several frames at once."""
+    channel_last = False
+    """Whether it is faster with r that has the channels as the last axis in memory."""
 
     def __init__(self, name: str, runner: Runner, tiled: TiledFrames | None = None):
         self.name, self._runner, self._tiled = name, runner, tiled
@@ -217,4 +221,6 @@ def create_backend(name: str, model: Model, threads: int = 0, at_once: int = 1) 
         return CudaBackend(model)
     from .openvino_runner import OpenVinoRunner
     # Without parts: it compiles kernels for every size that it has not seen yet, which takes longer than a frame.
-    return Backend(chosen, OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32", at_once))
+    backend = Backend(chosen, OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32", at_once))
+    backend.channel_last = True
+    return backend

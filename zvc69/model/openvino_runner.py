@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import openvino
+from openvino.preprocess import PrePostProcessor
 from numpy.typing import NDArray
 
 from ..core.pool import Pool
@@ -17,6 +18,11 @@ def computes_in(precision: str) -> bool:
     """Whether this processor has instructions for it: "f32", "bf16"."""
     names = {"f32": "FP32", "bf16": "BF16"}
     return names[precision] in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+CHANNEL_LAST = {f"{stage}_{kind}" for stage in ("decode", "refine", "synthesise") for kind in ("intra", "inter")}
+"""Graphs whose residuals go in and whose pictures come out with the channels as the last axis in memory, as its convolutions have them: 5 to 9 % of the time of
+1280x720 frames is reordering. Slots, as planes of channels, are faster as they are."""
+RESIDUALS, PICTURE = "r", "picture"
 
 
 class OpenVinoRunner:
@@ -56,6 +62,8 @@ class OpenVinoRunner:
             model = self._core.read_model(self._model.graph(graph))
             if shapes:
                 model.reshape({name: openvino.PartialShape(shape) for name, shape in shapes.items()})
+            if graph in CHANNEL_LAST:
+                model = _channel_last(model)
             return self._core.compile_model(model, "CPU", self._settings)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO cannot load {graph}: {str(error).splitlines()[0]}") from error
@@ -68,7 +76,9 @@ class OpenVinoRunner:
 
     def run(self, graph: str, inputs: dict[str, NDArray]) -> list[NDArray[np.float32]]:
         request = self._request(graph, inputs)
-        ports = request.model_outputs
+        ports, last = request.model_outputs, graph in CHANNEL_LAST
+        if last:
+            inputs = inputs | {RESIDUALS: np.ascontiguousarray(inputs[RESIDUALS].transpose(0, 2, 3, 1))}
         static = all(port.partial_shape.is_static for port in ports)
         if static:     # else the request makes its own tensors, which its next run overwrites
             outputs = [self._pool.empty(tuple(port.shape), np.float32) for port in ports]
@@ -78,9 +88,20 @@ class OpenVinoRunner:
             results = request.infer(inputs, share_inputs=True, share_outputs=True)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO failed in {graph}: {str(error).splitlines()[0]}") from error
-        return [array[0] for array in outputs] if static else [self._copied(results[number][0]) for number in range(len(ports))]
+        arrays = [array[0] for array in outputs] if static else [self._copied(results[number][0]) for number in range(len(ports))]
+        return [array.transpose(2, 0, 1) if last and port.get_any_name() == PICTURE else array for port, array in zip(ports, arrays)]
 
     def _copied(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         copy = self._pool.empty(array.shape, np.float32)
         np.copyto(copy, array)
         return copy
+
+
+def _channel_last(model: openvino.Model) -> openvino.Model:
+    """The graph with the channels last of its residuals and of its picture."""
+    around = PrePostProcessor(model)
+    ends = [around.input(RESIDUALS), *(around.output(PICTURE) for port in model.outputs if port.get_any_name() == PICTURE)]
+    for end in ends:
+        end.tensor().set_layout(openvino.Layout("NHWC"))
+        end.model().set_layout(openvino.Layout("NCHW"))
+    return around.build()
