@@ -235,6 +235,12 @@ def test_an_exception_leaves_the_frames_under_the_temporary_name(tmp_path: Path)
     assert len(list(StreamReader(tmp_path / "a.zvc.part"))) == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_reported_with_the_name_of_the_file() -> None:
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"), StreamWriter("/dev/full", STREAM) as writer:
+        writer.write(frame_header(0), b"payload")
+
+
 def test_an_exception_before_the_first_frame_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyError), StreamWriter(tmp_path / "a.zvc", STREAM):
         raise KeyError

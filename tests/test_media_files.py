@@ -287,6 +287,14 @@ def test_atomic_file_names_the_path_it_cannot_open(tmp_path):
         AtomicFile(tmp_path)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_atomic_file_names_the_path_that_is_full():
+    file = AtomicFile("/dev/full")
+    file.write(b"frame")
+    with pytest.raises(OSError, match="/dev/full"):
+        file.commit()
+
+
 def test_closing_an_atomic_file_without_commit_drops_it(tmp_path):
     file = AtomicFile(tmp_path / "a")
     file.write(b"x")

@@ -4,6 +4,10 @@ Each carries where it happened, as far as known: `offset` in the stream in bytes
 """
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class Zvc69Error(Exception):
     """Base of every error that the package raises for bad input or a failed operation."""
@@ -61,3 +65,14 @@ class StatisticsError(Zvc69Error):
 
 class ConfigError(Zvc69Error, ValueError):
     """An argument or option is out of range."""
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Gives an OSError that does not say of which file it is, as one of a full disk, the file's name; None: there is none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and path is not None:
+            error.filename = os.fspath(path)
+        raise

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from ..errors import ConfigError
+from ..errors import ConfigError, naming
 from . import header, index
 from .frame import FrameHeader
 from .header import FileHeader
@@ -91,11 +91,12 @@ class StreamWriter:
         if self._closed:
             return
         self._closed = True
-        if self._seekable:
-            self._finish()
-        if self.path is None:
-            return
-        self._file.close()
+        with naming(self.path):
+            if self._seekable:
+                self._finish()
+            if self.path is None:
+                return
+            self._file.close()
         if self.temporary_path != self.path:
             os.replace(self.temporary_path, self.path)
 
@@ -107,7 +108,8 @@ class StreamWriter:
         if self.path is None:
             return
         try:
-            self._file.close()
+            with naming(self.path):
+                self._file.close()
         finally:   # closing may fail as writing did: a full disk
             if not self._frames and self.temporary_path != self.path:
                 self.temporary_path.unlink()
@@ -123,8 +125,9 @@ class StreamWriter:
         return packet
 
     def _put(self, data: bytes) -> None:
-        self._file.write(data)
-        self._file.flush()
+        with naming(self.path):
+            self._file.write(data)
+            self._file.flush()
         self._offset += len(data)
 
     def _finish(self) -> None:

@@ -21,7 +21,7 @@ _ROWS = {
     Preset.FAST: (60, "auto", 1, 5, 1, 0, 1.0, 0, 1, 1),
     Preset.MEDIUM: (60, "auto", 2, 20, 2, 1, 1.0, 0, 6, 2),
     Preset.SLOW: (60, "auto", 2, 40, 4, 2, 1.0, 2, 10, 3),
-    Preset.VERYSLOW: (60, "auto", 3, 60, 8, 2, 1.0, 12, 16, 4),
+    Preset.VERYSLOW: (60, "auto", 2, 60, 8, 2, 1.0, 12, 16, 4),
 }
 PRESETS: dict[Preset, dict[str, Any]] = {preset: dict(zip(_COLUMNS, row, strict=True)) for preset, row in _ROWS.items()}
 """What a preset says of every option that it decides unless the user does: the fields of `EncoderConfig` that are declared `by_preset`."""

@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from ..errors import naming
+
 
 class AtomicFile(io.RawIOBase):
     """A file written under a temporary name beside `path`, renamed to it by `commit`.
 
     As a context manager it commits when the block ends well and discards when it raises. A target that
-    exists and is not a regular file (a device, a named pipe) is written to directly. Raises OSError.
+    exists and is not a regular file (a device, a named pipe) is written to directly. Raises OSError, which names the file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -25,9 +27,11 @@ class AtomicFile(io.RawIOBase):
             self._file = open(self._temporary, "wb")
         except OSError as error:
             raise type(error)(error.errno, error.strerror, str(path)) from None
+        self._named = str(path)
 
     def write(self, data) -> int:  # type: ignore[override]
-        return self._file.write(data)
+        with naming(self._named):
+            return self._file.write(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return self._file.seek(offset, whence)
@@ -37,7 +41,8 @@ class AtomicFile(io.RawIOBase):
 
     def flush(self) -> None:
         if not self._file.closed:
-            self._file.flush()
+            with naming(self._named):
+                self._file.flush()
 
     def writable(self) -> bool:
         return True
@@ -49,7 +54,8 @@ class AtomicFile(io.RawIOBase):
         """Close, and give the file its name. Does nothing on a closed file."""
         if self._file.closed:
             return
-        self._file.close()
+        with naming(self._named):
+            self._file.close()
         if not self._direct:
             os.replace(self._temporary, self.path)
         super().close()
@@ -59,7 +65,8 @@ class AtomicFile(io.RawIOBase):
         if self._file.closed:
             return
         try:
-            self._file.close()
+            with naming(self._named):
+                self._file.close()
         finally:
             if not self._direct:
                 self._temporary.unlink(missing_ok=True)
