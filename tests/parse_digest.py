@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zvc69.bitstream import FrameType, Packet, Payload, StreamReader
+from zvc69.bitstream import FileHeader, FrameType, Packet, Payload, StreamReader
 from zvc69.codec.latents import Conditions, read_latents
 from zvc69.codec.parser import FrameParser
 from zvc69.core import cpu
@@ -44,7 +44,7 @@ def digests(path: Path) -> list[dict[str, str]]:
             parsed = parser.parse(packet)
             arrays = {"z": parsed.symbols.z.transpose(1, 2, 0).astype("<i2"), "r": parsed.symbols.r.astype("<i2")}
             if packet.type == FrameType.I:
-                arrays["index"] = _indices(packet, reader.header.width, reader.header.height, model)
+                arrays["index"] = _indices(packet, reader.header, model)
             for name, field in (("field", parsed.field), ("field_b", parsed.field_b)):
                 if field is not None:
                     arrays[name] = field.vectors.astype("<i2")
@@ -57,9 +57,9 @@ def digests(path: Path) -> list[dict[str, str]]:
     return found
 
 
-def _indices(packet: Packet, width: int, height: int, model: Model) -> np.ndarray:
-    payload = Payload.unpack(packet.payload, packet.type)
-    _, sigma = read_latents(model, width, height, Conditions(packet.header.qp), payload.lanes, payload.substreams)
+def _indices(packet: Packet, header: FileHeader, model: Model) -> np.ndarray:
+    payload = Payload.unpack(packet.payload, packet.type, filler=header.filler)
+    _, sigma = read_latents(model, header.width, header.height, Conditions(packet.header.qp), payload.lanes, payload.substreams)
     return sigma.state()[1] // INDEX_CODE
 
 

@@ -65,13 +65,14 @@ def frames_of(scenes: Iterable[Scene], seed: int = 0) -> Iterator[Frame]:
 
 @dataclass(frozen=True)
 class Coded:
-    """What became of a frame; `offset` is that of its plan."""
+    """What became of a frame; `offset` is that of its plan, `filler` is counted in `bits`."""
 
     type: FrameType
     qp: int
     bits: int
     tries: int
     offset: int
+    filler: int
 
 
 def simulate(scenes: Iterable[Scene], *, gop: int = 60, b_frames: int = 0, seed: int = 0, passes: int = 1, **options) -> list[Coded]:
@@ -94,9 +95,11 @@ def _run(frames: list[Frame], gop: int, b_frames: int, control: RateController) 
         while qp is not None:
             tried[qp] = frame.bits(plan.type, qp, reference_qp)
             qp = control.judge(tried[qp])
-        control.finish(tried[control.chosen])
-        out.append(Coded(plan.type, control.chosen, tried[control.chosen], len(tried), plan.offset))
-        found.append(FrameStatistics(plan.number, plan.type, plan.layer, plan.offset, control.chosen, tried[control.chosen], frame.complexity.inter,
+        bits = tried[control.chosen]
+        filler = max(control.least - bits, 0)
+        control.finish(bits, filler)
+        out.append(Coded(plan.type, control.chosen, bits + filler, len(tried), plan.offset, filler))
+        found.append(FrameStatistics(plan.number, plan.type, plan.layer, plan.offset, control.chosen, bits, frame.complexity.inter,
                                      frame.complexity.intra, 0))
         if plan.stored:
             reference_qp = control.chosen

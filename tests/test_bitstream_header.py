@@ -43,7 +43,7 @@ def test_random_bytes_are_no_file_header(data: bytes) -> None:
 @pytest.mark.parametrize("offset, value, error", [
     (0, b"R", errors.NotAStreamError),
     (6, b"\2", errors.UnsupportedVersionError),
-    (8, b"\11", errors.UnsupportedVersionError),
+    (8, b"\21", errors.UnsupportedVersionError),
     (12, b"\0\0", errors.CorruptStreamError),
     (14, b"\0\0", errors.CorruptStreamError),
     (12, b"\xff\xff", errors.CorruptStreamError),
@@ -177,6 +177,7 @@ def test_variable_length_integers_come_back(unsigned: int, signed: int) -> None:
     first, at = varint.unpack(data, 0)
     second, end = varint.unpack(data, at)
     assert (first, varint.unfold(second), end) == (unsigned, signed, len(data))
+    assert varint.length(unsigned) == at
 
 
 @pytest.mark.parametrize("data", [b"\x80\0", b"\xff" * 10 + b"\1", b"\xff" * 9 + b"\2"])

@@ -30,7 +30,7 @@ def stored_pictures(path: Path, depth: int) -> list[Frame]:
 
 
 def test_golden_streams_are_all_there():
-    assert Counter(name.split("/")[0] for name in NAMES) == {"v1_0": 7, "v1_1": 4, "v1_2": 3}
+    assert Counter(name.split("/")[0] for name in NAMES) == {"v1_0": 7, "v1_1": 4, "v1_2": 3, "v1_3": 2}
 
 
 @pytest.mark.parametrize("level", cpu.available())
@@ -70,6 +70,16 @@ def test_golden_streams_of_version_1_2_predict_in_every_way():
     ways = {(kernel, overlap) for kernel in ("bicubic", "sharp") for overlap in (False, True)}
     assert {way[2:] for way in found} == ways
     assert {way[:2] for way in found} == {("P", 0), ("P", 1), ("B", 0), ("B", 1)}
+
+
+def test_golden_streams_of_version_1_3_have_filler_in_every_type_of_frame():
+    found = set()
+    for path in streams("1_3"):
+        with StreamReader(path) as reader:
+            assert reader.header.minor == 3 and reader.header.filters and reader.header.filler
+            found |= {(packet.type.name, Payload.unpack(packet.payload, packet.type, filler=True).filler) for packet in reader}
+    assert {kind for kind, size in found if size} == {"I", "P", "B"}
+    assert {size for _, size in found} == {None, 0, 1, 2, 20, 127, 128, 300}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -45,10 +45,11 @@ def test_any_ten_seconds_are_within_five_percent(video, structure, vbv):
 @pytest.mark.parametrize("structure", STRUCTURES, ids=str)
 @pytest.mark.parametrize("video", VIDEOS)
 @pytest.mark.parametrize("size", [150, 400, 2000])
-def test_buffer_never_runs_empty(video, structure, size):
+def test_buffer_of_constant_rate_never_runs_empty_nor_over(video, structure, size):
     kbps = 1500 if structure == dict(gop=1) else 600
     coded = simulate(VIDEOS[video], bitrate=kbps, vbv_bufsize=size, **structure)
-    assert min(vbv_trace([frame.bits for frame in coded], 1000 * kbps / 30, 1000 * size)) >= 0
+    trace = vbv_trace([frame.bits for frame in coded], 1000 * kbps / 30, 1000 * size)
+    assert min(trace) >= 0 and max(trace) + 1000 * kbps / 30 <= 1000 * size + 1e-3
 
 
 @pytest.mark.parametrize("video", VIDEOS)
@@ -72,12 +73,50 @@ def test_constant_qp_is_constant():
     assert {frame.qp - frame.offset for kind in (STILL, NOISY) for frame in simulate([Scene(30, *kind)])} == {32}          # what the simulator takes for the model's medium quality
 
 
-def test_buffer_of_constant_rate_overflows_at_qp_0_alone():
-    coded = simulate([Scene(900, *STILL)], bitrate=6000, vbv_bufsize=6000)
-    rate, size = 200_000.0, 6_000_000.0
-    after = vbv_trace([frame.bits for frame in coded], rate, size)
-    over = [frame for frame, content in zip(coded, after) if content + rate > size + 1]
-    assert over and all(frame.qp == 0 for frame in over)
+@pytest.mark.parametrize("options", [dict(bitrate=6000, vbv_bufsize=6000), dict(bitrate=6000, vbv_bufsize=200.1, gop=0), dict(bitrate=2000, vbv_bufsize=500, passes=2)], ids=str)
+@pytest.mark.parametrize("video", ["still", "short cuts"])
+def test_buffer_of_constant_rate_neither_overflows_nor_runs_empty_at_high_rates(video, options):
+    bits, rate, size = [frame.bits for frame in simulate(VIDEOS[video], **options)], 1000 * options["bitrate"] / 30, 1000 * options["vbv_bufsize"]
+    trace = vbv_trace(bits, rate, size)
+    assert min(trace) >= 0 and max(trace) + rate <= size + 1e-3
+
+
+def test_filler_comes_where_no_qp_takes_the_bits():
+    coded = simulate([Scene(900, *STILL), Scene(300, *MOVING)], bitrate=6000, vbv_bufsize=6000)
+    assert sum(frame.filler for frame in coded[:900]) > 0.3 * sum(frame.bits for frame in coded[:900])
+    assert {frame.qp for frame in coded if frame.filler} == {0}
+    assert worst_window([frame.bits for frame in coded], 6000) < 0.1      # what the buffer of a second lets go
+
+
+def test_filler_is_not_taken_for_what_frames_take():
+    model, buffer = RateModel(1000), VbvBuffer(5000, 20_000, constant=True)
+    control = RateController(ConstantQp(0), model, (), buffer)
+    frame = PlannedFrame(0, FrameType.P, 0, 0, Complexity(1, 1))
+    for _ in range(20):
+        control.begin(frame)
+        control.judge(900)
+        control.finish(900, max(control.least - 900, 0))
+    assert buffer.fullness == buffer.size and buffer.overflows == buffer.underflows == 0 and control.least == 5000
+    assert model.bits(frame.kind, frame.complexity, 0) == pytest.approx(900)
+
+
+def test_qps_between_those_tried_come_before_filler():
+    control = RateController(ConstantQp(44), RateModel(1000), (), VbvBuffer(1000, 3000, constant=True), 1)
+    filled = 0
+    for n in range(20):
+        qp, tried = control.begin(PlannedFrame(n, FrameType.P, 0, 0, Complexity(1, 1))), {}
+        while qp is not None:
+            tried[qp] = 5000 if qp < 38 else 1100 if qp < 42 else 100      # so steep that no model foresees it
+            qp = control.judge(tried[qp])
+        bits = tried[control.chosen]
+        filled += control.least > bits
+        control.finish(bits, max(control.least - bits, 0))
+    assert filled <= 3      # 11 if nothing between is tried
+
+
+def test_variable_rate_has_no_filler():
+    for options in (dict(bitrate=6000), dict(bitrate=6000, vbv_bufsize=6000, vbv_maxrate=6001), dict(crf=30, vbv_bufsize=6000, vbv_maxrate=6000)):
+        assert not any(frame.filler for frame in simulate([Scene(200, *STILL)], **options))
 
 
 def test_no_more_tries_than_asked_for():
@@ -142,8 +181,10 @@ def test_buffer_counts_what_comes_too_late_and_what_finds_no_room():
     for _ in range(9):
         assert buffer.take(0)
     assert buffer.least == 1000 and not buffer.take(0) and buffer.overflows == 1 and buffer.fullness == 10_000
-    with pytest.raises(ConfigError, match="less than one frame"):
-        VbvBuffer(1000, 900)
+    for size, constant in ((900, False), (1000, True)):
+        with pytest.raises(ConfigError, match="less than one frame"):
+            VbvBuffer(1000, size, constant=constant)
+    assert VbvBuffer(1000, 1000).size == 1000
 
 
 def test_model_has_no_infinities():

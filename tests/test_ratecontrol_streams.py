@@ -29,12 +29,11 @@ def coded(frames: int = 120, **options):
 
 
 @pytest.mark.parametrize("options", [dict(gop=30), dict(gop=30, b_frames=3), dict(gop=60, b_frames=7, preset="fast"), dict(b_frames="auto", preset="fast", lookahead=12), dict(gop=0, preset="ultrafast", b_frames=0), dict(gop=40, sigma_reset=4)], ids=str)
-def test_buffer_of_a_constant_rate_never_runs_empty(options):
+def test_buffer_of_a_constant_rate_never_runs_empty_nor_over(options):
     encoder, packets = coded(bitrate=200, vbv_bufsize=100, **options)
     sizes = [8 * len(packet) for packet in packets]
     trace = vbv_trace(sizes, 200_000 / 25, 100_000)
-    assert min(trace) >= 0
-    assert all(content + 200_000 / 25 <= 100_001 for content, packet in zip(trace, packets) if packet.header.qp > 0)
+    assert min(trace) >= 0 and max(trace) + 200_000 / 25 <= 100_000 + 1e-3
     assert sum(sizes[50:]) / (len(sizes) - 50) == pytest.approx(8000, rel=0.08)
     decoder = Decoder(encoder.header, threads=1)
     assert len([frame for packet in packets for frame in decoder.decode(bytes(packet))] + decoder.flush()) == 120

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cache
 from unittest.mock import patch
 
@@ -93,9 +94,9 @@ def parse_frame(data: bytes) -> bool:
     if len(data) < 3:
         return False
     qp, (width, height), payload = data[0] & 63, SIZES[data[1] % len(SIZES)], data[2:]
-    stream = FileHeader(width=width, height=height, fps_num=25)
+    stream = FileHeader(width=width, height=height, fps_num=25, filler=True)
     try:
-        Payload.unpack(payload, FrameType.P)
+        Payload.unpack(payload, FrameType.P, filler=True)
     except Zvc69Error:
         pass
     packet: Packet = PacketMaker(stream).make(FrameHeader(FrameType.I, qp=qp, pts=0, dts=0, references=KEYFRAME), payload)
@@ -129,7 +130,9 @@ def seeds(name: str) -> list[bytes]:
         for path in streams("1_0"):
             with StreamReader(path) as reader:
                 size = SIZES.index((reader.header.width, reader.header.height))
-                found += [bytes((packet.header.qp, size)) + bytes(packet.payload) for packet in reader]
+                for packet in reader:
+                    filled = replace(Payload.unpack(packet.payload, packet.type), filler=150).pack()
+                    found += [bytes((packet.header.qp, size)) + payload for payload in (bytes(packet.payload), filled)]
         return found
     rng = np.random.default_rng(1)
     if name == "motion":

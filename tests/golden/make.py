@@ -21,6 +21,7 @@ import numpy as np
 
 from tests.parse_digest import GOLDEN, INTER_MODEL, MODEL, digests, model_of
 from zvc69 import Encoder, StreamWriter, VideoReader
+from zvc69.bitstream import Payload
 from zvc69.bitstream.packet import PacketMaker
 from zvc69.codec import frame_coder, latents
 from zvc69.codec.slots import Slot
@@ -71,6 +72,7 @@ class Sequence:
     compact: bool = True
     substream_bytes: int = latents.SUBSTREAM_BYTES
     ways: bool = False      # slots predict in all ways in turn, not in the best one
+    filler: tuple[int | None, ...] = ()      # bytes of filler that frames get in turn, None: no section
 
     def picture(self, number: int) -> Frame:
         """Waves that slide, above a band that stands still. In every fifth picture the right half is that of the third before it."""
@@ -87,7 +89,11 @@ class Sequence:
         encoder = Encoder(self.width, self.height, 25, depth=self.depth, model=str(INTER_MODEL), scene_cut=False, **self.options)
         with patch.object(frame_coder, "find_slot", _in_turn()) if self.ways else nullcontext():
             packets = [packet for number in range(self.frames) for packet in encoder.encode(self.picture(number))] + encoder.flush()
-        _write(path, replace(encoder.header, compact=self.compact), [(packet.header, bytes(packet.payload)) for packet in packets])
+        header, coded = replace(encoder.header, compact=self.compact), [(packet.header, bytes(packet.payload)) for packet in packets]
+        if self.filler:
+            header = replace(header, minor=3, filler=True)
+            coded = [(frame, replace(Payload.unpack(payload, frame.type), filler=size).pack()) for (frame, payload), size in zip(coded, cycle(self.filler))]
+        _write(path, header, coded)
 
 
 STREAMS = {
@@ -110,6 +116,10 @@ STREAMS = {
         "p_frames": Sequence(96, 64, 8, 8, dict(qp=22, gop=7, reference_frames=6)),
         "p_resets_12bit_full_headers": Sequence(65, 47, 12, 6, dict(qp=16, gop=0, sigma_reset=2, threads=1), compact=False, ways=True),
         "b_frames_10bit": Sequence(72, 56, 10, 10, dict(qp=20, gop=9, b_frames=3, threads=1), ways=True),
+    },
+    "v1_3": {
+        "filler": Sequence(48, 32, 8, 9, dict(qp=30, gop=8, b_frames=3, threads=1), filler=(1, None, 0, 127, 128)),
+        "filler_full_headers": Sequence(32, 32, 8, 3, dict(qp=40, gop=0, b_frames=1, threads=1), compact=False, filler=(300, 2, 20)),
     },
 }
 

@@ -49,9 +49,12 @@ class HeaderFlag(IntFlag):
     FILTERS = 1 << 2
     """Motion sections begin with the filter and overlap that compensation takes (format 1.2)."""
 
+    FILLER = 1 << 3
+    """Payloads may have a filler section (format 1.3)."""
+
 
 _MUST_UNDERSTAND = 0xFFFF
-_KNOWN = int(HeaderFlag.COMPACT | HeaderFlag.REPEATED | HeaderFlag.FILTERS)   # an int: ~ of an IntFlag inverts known bits only
+_KNOWN = int(HeaderFlag.COMPACT | HeaderFlag.REPEATED | HeaderFlag.FILTERS | HeaderFlag.FILLER)   # an int: ~ of an IntFlag inverts known bits only
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class FileHeader:
     repeated: bool = False
     minor: int = MINOR
     filters: bool = False
+    filler: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -122,7 +126,8 @@ class FileHeader:
 
     def pack(self) -> bytes:
         """The 64 bytes."""
-        flags = HeaderFlag.COMPACT * self.compact | HeaderFlag.REPEATED * self.repeated | HeaderFlag.FILTERS * self.filters
+        flags = (HeaderFlag.COMPACT * self.compact | HeaderFlag.REPEATED * self.repeated | HeaderFlag.FILTERS * self.filters
+                 | HeaderFlag.FILLER * self.filler)
         body = _LAYOUT.pack(
             MAGIC, MAJOR, self.minor, flags, self.width, self.height, self.fps_num, self.fps_den, self.total_frames,
             min(self.gop, 255), self.quality, self.colour_space, self.bit_depth, self.model_hash, self.index_offset,
@@ -159,6 +164,6 @@ class FileHeader:
                 latent_channels=latent_channels, hyper_channels=hyper_channels, matrix=matrix, primaries=primaries,
                 transfer=transfer, full_range=full_range, total_frames=total_frames, index_offset=index_offset,
                 compact=bool(flags & HeaderFlag.COMPACT), repeated=bool(flags & HeaderFlag.REPEATED), minor=minor,
-                filters=bool(flags & HeaderFlag.FILTERS))
+                filters=bool(flags & HeaderFlag.FILTERS), filler=bool(flags & HeaderFlag.FILLER))
         except ValueError as error:   # ConfigError is one too
             raise CorruptStreamError(str(error), offset=offset) from None

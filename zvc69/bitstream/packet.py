@@ -4,9 +4,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..errors import CorruptStreamError, TruncatedStreamError
-from . import frame
+from . import frame, varint
 from .frame import FrameHeader
 from .header import FileHeader
+from .payload import Payload
 from .references import FrameType
 
 
@@ -91,6 +92,27 @@ class PacketMaker:
         header = replace(header, size=len(payload), counter=self._number & 255)
         head = frame.pack(header, payload, self._stream, self._previous)
         return Packet(head + payload, header, len(head), self._number)
+
+    def filled(self, packet: Packet, size: int) -> Packet:
+        """A packet that `draft` gave last, with as much filler as it takes to have `size` bytes, or the least number above that there is: lengths take bytes
+        too. The packet itself if it is as long.
+
+        Raises ConfigError if the frame would be larger than one may be, StreamError and its kinds if its payload has no such layout.
+        """
+        missing = size - len(packet)
+        if missing <= 0:
+            return packet
+        bare = Payload.unpack(packet.payload, packet.type)
+        # The section's length takes a byte at least, so that `missing` - 1 is always enough; it and the frame's size grow by four each at most.
+        payloads = (replace(bare, filler=section) for section in range(max(missing - 9, 0), missing))
+        filled = next(payload for payload in payloads if self._grown(packet, payload.filler_bytes) >= size)
+        return self.draft(packet.header, filled.pack())
+
+    def _grown(self, packet: Packet, more: int) -> int:
+        """Bytes of the packet with a payload that is so much longer."""
+        before = packet.header.size
+        stated = varint.length(before + more) - varint.length(before) if self._stream.compact else 0
+        return len(packet) + more + stated
 
 
 class PacketParser:

@@ -1,4 +1,4 @@
-"""The layout of a frame's payload: a flag byte, the motion section, and the substreams of the latents."""
+"""The layout of a frame's payload: a flag byte, the motion sections, filler, and the substreams of the latents."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,8 +29,11 @@ class PayloadFlag(IntFlag):
     MOTION_B = 1 << 3
     """A motion section of slot B follows. Without it slot B's vectors are slot A's, scaled to its distance."""
 
+    FILLER = 1 << 4
+    """A section of zero bytes follows, which says nothing; reserved too unless the file header announces it."""
 
-_ALL = int(PayloadFlag.NO_STATE | PayloadFlag.MOTION | PayloadFlag.COPY | PayloadFlag.MOTION_B)
+
+_ALWAYS = int(PayloadFlag.NO_STATE | PayloadFlag.MOTION | PayloadFlag.COPY | PayloadFlag.MOTION_B)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Payload:
     `motion` and `motion_b` are the coded motion of the slots (None: no section); `substreams` are the rANS substreams of z and r, each one
     covering the bands that `bands()` gives, with `lanes` states; none at all where nothing is coded.
     z and r of a band share a substream: flushing the coder once instead of twice is 4 bytes of a 100-byte frame.
+    `filler` is the size in bytes of a filler section, without its length (None: no section).
 
     >>> Payload(no_state=True, lanes=1, substreams=(b"zr",)).pack().hex()
     '01007a72'
@@ -51,15 +55,24 @@ class Payload:
     lanes: int = 1
     substreams: Sequence[bytes | memoryview] = ()
     motion_b: bytes | memoryview | None = None
+    filler: int | None = None
+
+    @property
+    def filler_bytes(self) -> int:
+        """Bytes of the filler section and its length."""
+        return 0 if self.filler is None else varint.length(self.filler) + self.filler
 
     def pack(self) -> bytes:
         """The payload's bytes. Raises ConfigError if the lanes or the number of substreams cannot be stated."""
         flags = (PayloadFlag.NO_STATE * self.no_state | PayloadFlag.MOTION * (self.motion is not None)
-                 | PayloadFlag.COPY * self.copy | PayloadFlag.MOTION_B * (self.motion_b is not None))
+                 | PayloadFlag.COPY * self.copy | PayloadFlag.MOTION_B * (self.motion_b is not None)
+                 | PayloadFlag.FILLER * (self.filler is not None))
         parts: list[bytes | memoryview] = [bytes((flags,))]
         for section in (self.motion, self.motion_b):
             if section is not None:
                 parts += [varint.pack(len(section)), section]
+        if self.filler is not None:
+            parts += [varint.pack(self.filler), bytes(self.filler)]
         if self.substreams:
             if self.lanes not in LANES or len(self.substreams) > MAX_SUBSTREAMS:
                 raise ConfigError(f"{len(self.substreams)} substreams of {self.lanes} lanes: not 1..{MAX_SUBSTREAMS} "
@@ -70,25 +83,26 @@ class Payload:
         return b"".join(parts)
 
     @classmethod
-    def unpack(cls, data: bytes | memoryview, frame_type: FrameType) -> Payload:
+    def unpack(cls, data: bytes | memoryview, frame_type: FrameType, *, filler: bool = False) -> Payload:
         """The sections of `data` (views into it, not copies), a payload of a frame of this type.
 
-        Raises TruncatedStreamError if a section would reach beyond `data`, CorruptStreamError for flags that a
-        frame of this type cannot have.
+        filler: whether the file header announces filler. Raises TruncatedStreamError if a section would reach beyond `data`,
+        CorruptStreamError for flags that a frame of this type cannot have, and filler that is not zero.
         """
         view = memoryview(data)
         if not view:
             raise TruncatedStreamError("an empty payload")
         flags = view[0]
-        if flags & ~_ALL:
+        if flags & ~(_ALWAYS | PayloadFlag.FILLER * filler):
             raise CorruptStreamError(f"payload flags {flags:#x} have reserved bits set")
-        if frame_type == FrameType.I and flags != PayloadFlag.NO_STATE:
+        if frame_type == FrameType.I and flags & _ALWAYS != PayloadFlag.NO_STATE:
             raise CorruptStreamError(f"payload flags {flags:#x} in an I frame")
         at = 1
-        motion, at = _unpack_section(view, at) if flags & PayloadFlag.MOTION else (None, at)
-        motion_b, at = _unpack_section(view, at) if flags & PayloadFlag.MOTION_B else (None, at)
+        motion, at = _unpack_section(view, at, "motion") if flags & PayloadFlag.MOTION else (None, at)
+        motion_b, at = _unpack_section(view, at, "motion") if flags & PayloadFlag.MOTION_B else (None, at)
+        size, at = _unpack_filler(view, at) if flags & PayloadFlag.FILLER else (None, at)
         lanes, substreams = _unpack_substreams(view[at:]) if at < len(view) else (1, ())
-        return cls(bool(flags & PayloadFlag.NO_STATE), bool(flags & PayloadFlag.COPY), motion, lanes, substreams, motion_b)
+        return cls(bool(flags & PayloadFlag.NO_STATE), bool(flags & PayloadFlag.COPY), motion, lanes, substreams, motion_b, size)
 
 
 def bands(rows: int, substreams: int) -> list[tuple[int, int]]:
@@ -101,11 +115,19 @@ def bands(rows: int, substreams: int) -> list[tuple[int, int]]:
     return [(rows * s // substreams, rows * (s + 1) // substreams) for s in range(substreams)]
 
 
-def _unpack_section(view: memoryview, at: int) -> tuple[memoryview, int]:
+def _unpack_section(view: memoryview, at: int, name: str) -> tuple[memoryview, int]:
     size, at = varint.unpack(view, at)
     if size > len(view) - at:
-        raise TruncatedStreamError(f"a motion section of {size} bytes in {len(view) - at}")
+        raise TruncatedStreamError(f"a {name} section of {size} bytes in {len(view) - at}")
     return view[at:at + size], at + size
+
+
+def _unpack_filler(view: memoryview, at: int) -> tuple[int, int]:
+    """The section's size without its length."""
+    section, at = _unpack_section(view, at, "filler")
+    if section.tobytes().count(0) != len(section):
+        raise CorruptStreamError("filler that is not zero")
+    return len(section), at
 
 
 def _unpack_substreams(view: memoryview) -> tuple[int, tuple[memoryview, ...]]:

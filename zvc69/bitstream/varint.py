@@ -20,6 +20,11 @@ def pack(value: int) -> bytes:
     return bytes(out)
 
 
+def length(value: int) -> int:
+    """Bytes that `value` takes."""
+    return max(-(-value.bit_length() // 7), 1)
+
+
 def unpack(data: bytes | memoryview, at: int) -> tuple[int, int]:
     """The integer at position `at` of `data`, and the position after it.
 

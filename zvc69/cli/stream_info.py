@@ -5,8 +5,9 @@ import sys
 from collections import Counter
 from typing import Any
 
-from ..bitstream import FrameType, Packet, StreamReader
+from ..bitstream import FileHeader, FrameType, Packet, Payload, StreamReader
 from ..bitstream.header import MAJOR
+from ..errors import StreamError
 from ..metrics import bits_per_pixel, kilobits_per_second
 from ..model import installed_models
 
@@ -17,8 +18,9 @@ def describe(source: str, *, frames: bool) -> dict[str, Any]:
     frames: with a list of all frames. Raises StreamError and its kinds, OSError.
     """
     with StreamReader(sys.stdin.buffer if source == "-" else source, strict=False) as reader:
-        packets = [_frame(packet) for packet in reader]
-        header, count = reader.header, len(packets)
+        header = reader.header
+        packets = [_frame(packet, header) for packet in reader]
+        count = len(packets)
         size = sum(packet["bytes"] for packet in packets)
         figures: dict[str, Any] = {
             "source": source,
@@ -46,6 +48,7 @@ def describe(source: str, *, frames: bool) -> dict[str, Any]:
             "keyframes": sum(packet["keyframe"] for packet in packets),
             "average_qp": sum(packet["qp"] for packet in packets) / count if count else None,
             "bytes": size,
+            "filler": sum(packet["filler"] for packet in packets),
             "kbps": kilobits_per_second(size, count, header.fps),
             "bpp": bits_per_pixel(size, header.width, header.height, count),
             "damage": [{"offset": d.offset, "end": d.end, "error": d.error.message} for d in reader.damage],
@@ -63,7 +66,8 @@ def text(figures: dict[str, Any]) -> str:
         ("video", f"{figures['width']}x{figures['height']}, {figures['fps']} fps, {figures['bit_depth']} bits, {figures['colour_space']}"),
         ("frames", f"{figures['frame_count']} ({types}), {figures['keyframes']} keyframes, {figures['seconds']:.2f} s"),
         ("layers", ", ".join(f"{layer['layer']}: {layer['frames']} frames, {layer['bytes']} bytes" for layer in figures["layers"]) or "none"),
-        ("rate", f"{figures['kbps']:.2f} kb/s, {figures['bpp']:.4f} bpp, {figures['bytes']} bytes of frames"),
+        ("rate", f"{figures['kbps']:.2f} kb/s, {figures['bpp']:.4f} bpp, {figures['bytes']} bytes of frames"
+         + f", {figures['filler']} of these filler" * (figures["filler"] > 0)),
         ("qp", f"{figures['qp']}" + (f", average {figures['average_qp']:.2f}" if figures["average_qp"] is not None else "")),
         ("gop", str(figures["gop"])),
         ("model", f"{figures['model'] or 'not installed'} ({figures['model_hash']})"),
@@ -79,11 +83,20 @@ def text(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _frame(packet: Packet) -> dict[str, Any]:
+def _frame(packet: Packet, header: FileHeader) -> dict[str, Any]:
     return {
         "number": packet.number, "type": packet.type.name, "keyframe": packet.keyframe, "qp": packet.header.qp,
-        "pts": packet.pts, "dts": packet.dts, "layer": packet.header.layer, "bytes": len(packet), "offset": packet.offset,
+        "pts": packet.pts, "dts": packet.dts, "layer": packet.header.layer, "bytes": len(packet), "filler": _filler(packet) if header.filler else 0,
+        "offset": packet.offset,
     }
+
+
+def _filler(packet: Packet) -> int:
+    """Bytes of filler; 0 where the payload cannot be read, which `verify` tells."""
+    try:
+        return Payload.unpack(packet.payload, packet.type, filler=True).filler_bytes
+    except StreamError:
+        return 0
 
 
 def _layers(packets: list[dict[str, Any]]) -> list[dict[str, int]]:

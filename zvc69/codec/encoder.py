@@ -12,6 +12,7 @@ import av
 from numpy.typing import NDArray
 
 from ..bitstream import KEYFRAME, ColourSpace, FileHeader, FrameHeader, FrameType, Packet, PacketMaker, reference_flags
+from ..bitstream.limits import max_payload
 from ..config import AUTO, MAX_QP, EncoderConfig, Quality
 from ..core.pack import blocks
 from ..errors import ConfigError, StatisticsError
@@ -227,12 +228,14 @@ class Encoder:
             tried[qp] = packet, _ = self._packet_at(qp, plan, frame, following)
             qp = self._rate.judge(8 * len(packet))
         packet, coded = tried[self._rate.chosen]
-        self._rate.finish(8 * len(packet))
+        bits = 8 * len(packet)
+        packet = self._maker.filled(packet, -(-self._rate.least // 8))
+        self._rate.finish(bits, 8 * len(packet) - bits)
         self._filter.forget(plan.number)
         if self._config.bitrate is not None and 0 < self._rate.chosen < MAX_QP:
             self._base_qp = float(self._rate.chosen - plan.offset)
         if self._collected is not None:
-            self._collected.append(FrameStatistics(plan.number, plan.type, plan.layer, plan.offset, packet.header.qp, 8 * len(packet), complexity.inter,
+            self._collected.append(FrameStatistics(plan.number, plan.type, plan.layer, plan.offset, packet.header.qp, bits, complexity.inter,
                                                    complexity.intra, fingerprint(picture)))
         if coded.reference is not None:
             self._pictures.follow(packet.header, coded.reference)
@@ -358,8 +361,11 @@ def _header(model: Model, config: EncoderConfig, qp: int, width: int, height: in
     if not 0 < fps < math.inf:
         raise ConfigError(f"fps {fps} is not a positive number")
     rate, manifest = fitted_rate(Fraction(fps).limit_denominator(65535)), model.manifest
-    inter = config.gop != 1
-    return FileHeader(
+    inter, filler = config.gop != 1, config.constant_rate
+    header = FileHeader(
         width=width, height=height, fps_num=rate.numerator, fps_den=rate.denominator, quality=qp, gop=config.gop, bit_depth=depth,
         model_hash=manifest.short_hash, latent_channels=manifest.latent_channels, hyper_channels=manifest.hyper_channels,
-        total_frames=total_frames, minor=2 * inter, filters=inter, **colour.header_fields())
+        total_frames=total_frames, minor=3 if filler else 2 if inter else 0, filters=inter, filler=filler, **colour.header_fields())
+    if filler and 125 * config.bitrate / rate > max_payload(width, height):
+        raise ConfigError(f"a constant bitrate of {config.bitrate:g} kbit/s: more than {rate} frames a second of {width}x{height} can have, filler included")
+    return header

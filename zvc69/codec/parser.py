@@ -95,7 +95,7 @@ class FrameParser:
         self._buffer.change(lambda _: None)
 
     def _parse(self, packet: Packet) -> Parsed:
-        payload, qp = Payload.unpack(packet.payload, packet.type), packet.header.qp
+        payload, qp = Payload.unpack(packet.payload, packet.type, filler=self._header.filler), packet.header.qp
         width, height = self._header.width, self._header.height
         field = field_b = copy = state = None
         pts, distance = packet.pts, 0

@@ -42,7 +42,8 @@ class EncoderConfig:
     bitrate: float | None = number(None, 1, None, "Average bitrate in kbit/s instead of a quality.")
     vbv_maxrate: float | None = number(
         None, 1, None, "Rate in kbit/s at which a decoder's buffer is filled at most; the bitrate if only the buffer is given, which makes it constant (CBR).")
-    vbv_bufsize: float | None = number(None, 1, None, "Size in kbit of a decoder's buffer, which never runs empty; needs bitrate, or vbv_maxrate with crf.")
+    vbv_bufsize: float | None = number(
+        None, 1, None, "Size in kbit of a decoder's buffer, which never runs empty, nor over at a constant rate; needs bitrate, or vbv_maxrate with crf.")
     rate_tolerance: float = number(0.05, 0.01, 1, "Of the bitrate, that 10 seconds may be off it; the more, the steadier the quality.")
     max_reencodes: int | None = whole(None, 0, 8, "Times that a frame is coded again because it takes too many or too few bits.", by_preset=True)
     gop: int | None = whole(None, 0, None, "Largest distance of keyframes, 0 = the first frame only; 1 with a model of keyframes alone.", by_preset=True)
@@ -110,6 +111,11 @@ class EncoderConfig:
             raise ConfigError("vbv_bufsize with crf needs vbv_maxrate")
         if rate is not None and self.bitrate is not None and rate < self.bitrate:
             raise ConfigError(f"vbv_maxrate {rate:g} is below the bitrate of {self.bitrate:g}")
+
+    @property
+    def constant_rate(self) -> bool:
+        """Whether a decoder's buffer is filled at the bitrate all the time (CBR), so that it must not overflow either."""
+        return self.bitrate is not None and self.vbv_bufsize is not None and self.vbv_maxrate in (None, self.bitrate)
 
     def replaced(self, **options: Any) -> EncoderConfig:
         """The same with these options in the place of what it says. Raises ConfigError for unknown names too.

@@ -80,9 +80,9 @@ class AverageBitrate:
             base = min(max(base, self._base - FALL), self._base + RISE)
         return base
 
-    def take(self, frame: PlannedFrame, qp: int, bits: int) -> None:
+    def take(self, frame: PlannedFrame, qp: int, bits: int, filler: int = 0) -> None:
         """Go on by a frame that was coded at `qp`."""
-        self._excess += bits - self._rate
+        self._excess += bits + filler - self._rate
         if frame.type == FrameType.I and frame.period != 1:
             scene_begins = frame.cut or self._base is None
             if scene_begins:

@@ -9,7 +9,7 @@ from typing import Protocol
 from ...bitstream import FrameType
 from ...config import MAX_QP
 from .frame import PlannedFrame
-from .model import RateModel
+from .model import RateModel, log_payload
 from .vbv import VbvBuffer
 
 AIM = 0.92
@@ -22,7 +22,7 @@ WORTH = 3
 
 
 FILLING, LOWER = 2, 6
-"""Times more that a frame is coded again so that a buffer of constant rate does not overflow, and QPs that each is lower at least."""
+"""Times more that a frame is coded again so that a buffer of constant rate does not overflow; QPs that each is lower at least, unless lower ones were tried."""
 
 
 class BaseQp(Protocol):
@@ -37,8 +37,8 @@ class BaseQp(Protocol):
     def base(self, frame: PlannedFrame) -> float:
         """Base QP of a frame, not rounded; its own is that plus its offset."""
 
-    def take(self, frame: PlannedFrame, qp: int, bits: int) -> None:
-        """Go on by a frame."""
+    def take(self, frame: PlannedFrame, qp: int, bits: int, filler: int = 0) -> None:
+        """Go on by a frame that was coded in `bits`, to which so many of filler were added."""
 
 
 class Limit(Protocol):
@@ -61,10 +61,10 @@ class RateController:
     limits         bounds of each frame's bits
     vbv            a buffer that must not underflow, if any
     max_reencodes  times that a frame is coded again at most, to keep within limits. With a VBV buffer and 1 or more, once more still, at QP 63, if it would underflow, and
-                   twice more, at lower QPs, if one of constant rate would overflow
+                   twice more, at lower QPs, if one of constant rate would overflow: what then still lacks is filler
 
     For every frame: `begin` gives a QP; `judge` is told the bits and gives the next QP to try, or None; then `chosen` is the QP whose
-    bits count, and `finish` is told them.
+    bits count, `least` what they are to be filled up to, and `finish` is told them.
     """
 
     def __init__(self, base: BaseQp, model: RateModel, limits: Sequence[Limit] = (), vbv: VbvBuffer | None = None,
@@ -112,13 +112,18 @@ class RateController:
         """The QP tried that serves best: within the limits, or nearest to them, and never too many bits if that can be."""
         return min(self._tried, key=self._badness)
 
-    def finish(self, bits: int) -> None:
-        """Go on by this frame, which took so many bits at the QP `chosen`."""
+    @property
+    def least(self) -> int:
+        """Bits that the frame must have, with filler if need be, so that a buffer of constant rate does not overflow; else 0."""
+        return 0 if self._vbv is None else math.ceil(self._vbv.least)
+
+    def finish(self, bits: int, filler: int = 0) -> None:
+        """Go on by this frame, which took so many bits at the QP `chosen`, and so many of filler beyond them: these are spent, but say nothing of frames."""
         frame, qp = self._frame, self.chosen
         self._model.learn(frame.kind, frame.complexity, qp, bits)
-        self._base.take(frame, qp, bits)
+        self._base.take(frame, qp, bits, filler)
         for limit in self._limits:
-            limit.take(bits)
+            limit.take(bits + filler)
         self._carry = self._rest
 
     def _first(self) -> int:
@@ -157,10 +162,21 @@ class RateController:
         """A QP to try where those tried, as many as there may be, would break the buffer."""
         if min(self._tried.values()) > self._vbv.most:
             return MAX_QP
-        if max(self._tried.values()) < self._vbv.least and len(self._tried) <= self._max + FILLING:
-            lowest = min(self._tried)
-            return max(min(self._moved(self._tried[lowest], self._vbv.least / AIM, math.floor), lowest - LOWER), 0)
-        return None
+        best, least = self.chosen, self._vbv.least
+        if self._tried[best] >= least or len(self._tried) > self._max + FILLING:
+            return None
+        finer = max((qp for qp in self._tried if qp < best), default=None)
+        if finer is None:
+            return max(min(self._moved(self._tried[best], least / AIM, math.floor), best - LOWER), 0)
+        return self._between(finer, best, least / AIM)
+
+    def _between(self, finer: int, coarser: int, bits: float) -> int | None:
+        """The QP between two of those tried that should take so many bits, None if there is none."""
+        most, least = (log_payload(self._tried[qp]) for qp in (finer, coarser))
+        if coarser - finer < 2 or most <= least:
+            return None
+        share = (log_payload(bits) - least) / (most - least)
+        return min(max(math.floor(coarser - share * (coarser - finer)), finer + 1), coarser - 1)
 
     def _moved(self, bits: int, target: float, rounded) -> int:
         slope = self._model.slope(self._frame.kind)

@@ -84,13 +84,13 @@ class RateModel:
     def qp(self, kind: Kind, complexity: Complexity, bits: float) -> float:
         """The QP, not rounded, 0..63, at which a frame takes so many bits."""
         curve = self._curve(kind)
-        rest = _log_payload(bits) - curve.level - EXPONENTS[kind[0]] * math.log2(complexity.of(kind[0]))
+        rest = log_payload(bits) - curve.level - EXPONENTS[kind[0]] * math.log2(complexity.of(kind[0]))
         return min(max(-rest / curve.slope, 0.0), float(MAX_QP))
 
     def learn(self, kind: Kind, complexity: Complexity, qp: int, bits: int) -> None:
         """Take a coded frame into account."""
         curve = self._curve(kind)
-        error = _log_payload(bits) - EXPONENTS[kind[0]] * math.log2(complexity.of(kind[0])) + curve.slope * qp - curve.level
+        error = log_payload(bits) - EXPONENTS[kind[0]] * math.log2(complexity.of(kind[0])) + curve.slope * qp - curve.level
         self._curves[kind] = curve
         curve.weight = min(curve.weight + 1, 1 / (FOLLOW_KEY if kind[0] == FrameType.I else FOLLOW))
         curve.level += error / curve.weight
@@ -99,7 +99,7 @@ class RateModel:
         """Take into account that one frame took so many bits at two QPs: what the slope is learned from."""
         if qp == other_qp:
             return
-        found = (_log_payload(bits) - _log_payload(other_bits)) / (other_qp - qp)
+        found = (log_payload(bits) - log_payload(other_bits)) / (other_qp - qp)
         curve = self._curve(kind)
         self._curves[kind] = curve
         slope = curve.slope + FOLLOW_SLOPE * (min(max(found, SLOPES[0]), SLOPES[1]) - curve.slope)
@@ -119,5 +119,6 @@ class RateModel:
         return _Curve(level + math.log2(self._pixels), slope)
 
 
-def _log_payload(bits: float) -> float:
+def log_payload(bits: float) -> float:
+    """log2 of the bits of a frame of `bits`, its header aside."""
     return math.log2(max(bits - HEADER_BITS, LEAST_BITS))

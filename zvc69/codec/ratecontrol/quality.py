@@ -43,7 +43,7 @@ class ConstantQp:
         """Base QP of a frame, not rounded."""
         return self._qp
 
-    def take(self, frame: PlannedFrame, qp: int, bits: int) -> None:
+    def take(self, frame: PlannedFrame, qp: int, bits: int, filler: int = 0) -> None:
         """Nothing to be learned."""
 
 

@@ -66,13 +66,13 @@ class SecondPass:
         self._base = base
         return base + self._extra[frame.number]
 
-    def take(self, frame: PlannedFrame, qp: int, bits: int) -> None:
+    def take(self, frame: PlannedFrame, qp: int, bits: int, filler: int = 0) -> None:
         """Go on by a frame."""
         seen = self._known[frame.number]
         slope = _slope(seen.type)
         self._at_zero[slope] = max(self._at_zero[slope] - self._at_zero_of(seen), 0.0)
         self._frames_left -= 1
-        self._bits_left -= bits
+        self._bits_left -= bits + filler
         # The prior is added anew so that it does not fade: frames that are all but copies say nothing.
         self._real = MEMORY * (self._real - self._prior) + bits + self._prior
         self._foreseen = MEMORY * (self._foreseen - self._prior) + HEADER_BITS + _payload_bits(seen, qp - frame.offset) + self._prior

@@ -58,4 +58,4 @@ def _vbv(config: EncoderConfig, fps: Fraction) -> VbvBuffer | None:
     if config.vbv_bufsize is None:
         return None
     rate = config.vbv_maxrate or config.bitrate
-    return VbvBuffer(1000 * rate / float(fps), 1000 * config.vbv_bufsize, constant=rate == config.bitrate)
+    return VbvBuffer(1000 * rate / float(fps), 1000 * config.vbv_bufsize, constant=config.constant_rate)

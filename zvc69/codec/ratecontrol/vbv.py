@@ -5,6 +5,8 @@ from ...errors import ConfigError
 
 FULLNESS = 0.9
 """Of the buffer when the first frame is taken out, as in x264."""
+SPARE = 32
+"""Bits that a buffer of constant rate holds beyond those of a frame interval at least: frames have whole bytes, and filler cannot make every number of them."""
 
 
 class VbvBuffer:
@@ -27,7 +29,7 @@ class VbvBuffer:
     """
 
     def __init__(self, rate: float, size: float, *, constant: bool = False, fullness: float = FULLNESS) -> None:
-        if rate <= 0 or size < rate:
+        if rate <= 0 or size < rate + SPARE * constant:
             raise ConfigError(f"a VBV buffer of {size / 1000:g} kbit, less than one frame takes at the rate of {rate / 1000:g} kbit a frame")
         self.rate, self.size, self._constant = rate, size, constant
         self.fullness = fullness * size
