@@ -1,10 +1,10 @@
 """Rate control: how closely bitrates are held, what a decoder's buffer sees, and two passes beside one.
 
-    python -m benchmarks.ratecontrol CLIPS [--size 176x144] [--larger 352x288] [--full NAME] [--seconds 12.2] [--every 2] [--preset fast] [--output benchmarks/results/ratecontrol.json]
+    python -m benchmarks.ratecontrol CLIPS [--size 176x144] [--larger 352x288] [--full NAME,NAME,...] [--seconds 12.2] [--every 2] [--preset fast] [--output benchmarks/results/ratecontrol.json]
 
 CLIPS is a folder of videos. Each is scaled to one size, one of `every` frames kept, and looped; "all" has two seconds of each, one after another,
-which is also coded at a larger size; and NAME is coded at its own size. Bitrates are 0.1 bits per pixel. "worst" is the largest share by which any 10 seconds after the first 2 are off the bitrate, "windows" those of the 10 seconds that begin
-with each second from the third on, "whole" that of the whole. CBR has a buffer of one second. Of two passes, in which the whole counts, windows are not held. Two passes and one are compared on "all": PSNR of the mean error, and mean PSNR of frames (6:1:1).
+which is also coded at a larger size; and each NAME is coded at its own size too. Bitrates are 0.1 bits per pixel. "worst" is the largest share by which any 10 seconds after the first 2 are off the bitrate, "windows" those of the 10 seconds that begin
+with each second from the third on, "whole" that of the whole. CBR has a buffer of one second, and its filler is a share of all bits. Of two passes, in which the whole counts, windows are not held. Two passes and one are compared on "all": PSNR of the mean error, and mean PSNR of frames (6:1:1).
 The record is saved after every run, and one that stands in it is not made again.
 """
 from __future__ import annotations
@@ -15,6 +15,7 @@ import math
 import statistics
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import cache
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -22,7 +23,7 @@ import av
 import numpy as np
 
 from zvc69 import Decoder, Encoder, Frame, Packet, Statistics
-from zvc69.bitstream import FrameType
+from zvc69.bitstream import FrameType, Payload
 from zvc69.codec.ratecontrol import first_pass
 from zvc69.metrics.psnr import frame_psnr
 
@@ -39,6 +40,10 @@ RATE = 30
 def sides(size: str) -> tuple[int, int]:
     width, height = map(int, size.split("x"))
     return width, height
+
+
+def names(text: str) -> list[str]:
+    return text.split(",")
 
 
 def joined(clips: Iterable[tuple[list[Frame], Fraction]]) -> list[Frame]:
@@ -91,6 +96,11 @@ def vbv(packets: list[Packet], rate: float, size: float) -> dict:
     return dict(underflows=under, overflows=over, lowest=min(trace), trace=trace)
 
 
+def filler(packets: list[Packet]) -> float:
+    """Share of the bytes that is filler."""
+    return sum(Payload.unpack(packet.payload, packet.type, filler=True).filler_bytes for packet in packets) / sum(map(len, packets))
+
+
 def held(frames: list[Frame], rate: Fraction, mode: str, preset: str) -> dict:
     """One clip at one bitrate."""
     kbps = bitrate_of(frames, rate)
@@ -98,7 +108,7 @@ def held(frames: list[Frame], rate: Fraction, mode: str, preset: str) -> dict:
     encoder, packets = coded(frames, rate, options)
     result = accuracy(packets, kbps, rate) | dict(reencodes=encoder.reencodes)
     if mode == "cbr":
-        result["vbv"] = vbv(packets, 1000 * kbps / float(rate), 1000 * kbps)
+        result["vbv"] = vbv(packets, 1000 * kbps / float(rate), 1000 * kbps) | dict(filler=round(filler(packets), 4))
     return result
 
 
@@ -140,7 +150,7 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("--size", default="176x144")
     parser.add_argument("--larger", default="352x288")
-    parser.add_argument("--full", default="night_lights_640x360", help="name of the clip that is coded at its own size")
+    parser.add_argument("--full", type=names, default=["night_lights_640x360"], help="names of the clips that are coded at their own size too, with commas between them")
     parser.add_argument("--seconds", type=float, default=12.2, help="length of each looped clip")
     parser.add_argument("--every", type=int, default=2, help="of so many frames one is kept")
     parser.add_argument("--preset", default="fast")
@@ -150,7 +160,7 @@ def main() -> None:
     conditions = dict(size=arguments.size, seconds=arguments.seconds, every=arguments.every, preset=arguments.preset, bits_per_pixel=BITS_PER_PIXEL)
     if record.get("conditions") != conditions:
         record = dict(conditions=conditions, runs={})
-    record = environment(f"python -m benchmarks.ratecontrol CLIPS --size {arguments.size} --larger {arguments.larger} --full {arguments.full} --seconds {arguments.seconds:g} --every {arguments.every} --preset {arguments.preset}") | {
+    record = environment(f"python -m benchmarks.ratecontrol CLIPS --size {arguments.size} --larger {arguments.larger} --full {','.join(arguments.full)} --seconds {arguments.seconds:g} --every {arguments.every} --preset {arguments.preset}") | {
         "method": " ".join(__doc__.split("\n\n", 2)[2].split()), "conditions": conditions, "runs": record["runs"]}
 
     def run(name: str, work) -> None:
@@ -160,20 +170,31 @@ def main() -> None:
             if arguments.output:
                 arguments.output.write_text(json.dumps(record, indent=1) + "\n")
 
+    def run_all(name: str, clip) -> None:
+        """clip() gives frames and their rate: once, and only if a run needs them."""
+        @cache
+        def looped() -> tuple[list[Frame], Fraction]:
+            frames, own_rate = clip()
+            return list(islice(cycle(frames), round(arguments.seconds * own_rate))), own_rate
+
+        for mode in ("cbr", "vbr"):
+            run(f"{name} {mode}", lambda: held(*looped(), mode, arguments.preset))
+        run(f"{name} two-pass", lambda: held_in_two(*looped(), arguments.preset))
+
     paths, rate = sorted(arguments.clips.iterdir()), Fraction(RATE, arguments.every)
+    by_name = {path.stem: path for path in paths}
+    if unknown := [name for name in arguments.full if name not in by_name]:
+        parser.error(f"no clip {', '.join(unknown)} in {arguments.clips}: there are {', '.join(by_name)}")
     clips = {path.stem: load(path, sides(arguments.size), arguments.every) for path in paths}
     everything = joined(clips.values())
     for mode in ("cbr", "vbr"):
         run(f"all {mode}", lambda: held(everything, rate, mode, arguments.preset))
     run("passes", lambda: passes(everything, rate, arguments.preset))
-    for name, (frames, own_rate) in clips.items():
-        looped = list(islice(cycle(frames), round(arguments.seconds * own_rate)))
-        for mode in ("cbr", "vbr"):
-            run(f"{name} {mode}", lambda: held(looped, own_rate, mode, arguments.preset))
-        run(f"{name} two-pass", lambda: held_in_two(looped, own_rate, arguments.preset))
+    for name, clip in clips.items():
+        run_all(name, lambda: clip)
     run(f"all at {arguments.larger} cbr", lambda: held(joined(load(path, sides(arguments.larger), arguments.every) for path in paths), rate, "cbr", arguments.preset))
-    frames, own_rate = load(next(path for path in paths if path.stem == arguments.full), None, arguments.every)
-    run(f"{arguments.full} at full size cbr", lambda: held(list(islice(cycle(frames), round(arguments.seconds * own_rate))), own_rate, "cbr", arguments.preset))
+    for name in arguments.full:
+        run_all(f"{name} at full size", lambda: load(by_name[name], None, arguments.every))
 
 
 if __name__ == "__main__":

@@ -282,8 +282,13 @@ def rate_control() -> list[str]:
     result = load("ratecontrol")
     runs = {name: run for name, run in result["runs"].items() if name != "passes"}
     lines = heading("Rate control", result) + [result["method"], ""]
+
+    def buffer(vbv: dict) -> str:
+        filler = f", {vbv['filler']:.1%} filler" if vbv.get("filler") else ""
+        return f"{vbv['underflows']} / {vbv['overflows']}, {vbv['lowest']:.0f} %{filler}"
+
     rows = [[*name.rsplit(" ", 1), f"{run['kbps']:.1f}", f"{run['frames']} ({run['b_frames']})", f"{run['worst']:+.1%}", " ".join(f"{100 * share:+.1f}" for share in run["windows"]), f"{run['whole']:+.1%}", f"{run['mean_qp']:.1f}", str(run["reencodes"]),
-             f"{run['vbv']['underflows']} / {run['vbv']['overflows']}, {run['vbv']['lowest']:.0f} %" if "vbv" in run else ""] for name, run in runs.items()]
+             buffer(run["vbv"]) if "vbv" in run else ""] for name, run in runs.items()]
     lines += table(["clip", "mode", "kbit/s", "frames (of these B)", "worst 10 s", "10 s from 2, 3, ... s, %", "whole", "mean QP", "coded again", "buffer: under- / overflows, lowest"], rows)
     trace = runs.get("all cbr", {}).get("vbv", {}).get("trace", [])
     if trace:
