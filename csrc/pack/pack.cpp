@@ -8,7 +8,8 @@ namespace zvc {
 namespace {
 
 constexpr std::size_t kBlock[3] = {8, 4, 4};
-constexpr std::size_t kFirstChannel[3] = {0, 64, 80}, kChannels = 96;
+constexpr std::size_t kFirstChannel[3] = {0, 64, 80}, kChannels = 96, kMostRows = 8;
+constexpr std::size_t kTile = 64;  // blocks whose channels, next to each other, stay in the first cache until all rows of samples are there
 
 template <class Sample>
 void repeat_last(std::uint8_t* row, std::size_t width, std::size_t padded) {
@@ -27,33 +28,44 @@ const PackKernels& pack_kernels(Isa isa) noexcept {
     return kPackScalar;
 }
 
-void pack(Isa isa, const PackGeometry& geometry, const Plane<const std::uint8_t> planes[3], float* packed) {
+void pack(Isa isa, const PackGeometry& geometry, const Plane<const std::uint8_t> planes[3], bool channel_last, float* packed) {
     const PackKernels& kernels = pack_kernels(isa);
     const bool wide = geometry.depth > 8;
-    const std::size_t bytes = wide ? 2 : 1, area = geometry.rows * geometry.columns;
+    const std::size_t bytes = wide ? 2 : 1, area = geometry.rows * geometry.columns, pitch = geometry.columns * 8 * bytes;
     const float scale = 1.0f / static_cast<float>(1 << (geometry.depth - 8));
-    std::vector<std::uint16_t> storage(geometry.columns * 8);  // uint16: aligned for both sample types
-    auto* padded_row = reinterpret_cast<std::uint8_t*>(storage.data());
+    std::vector<std::uint16_t> storage(kMostRows * geometry.columns * 8);  // uint16: aligned for both sample types
+    auto* padded_rows = reinterpret_cast<std::uint8_t*>(storage.data());
 
     for (int p = 0; p < 3; ++p) {
         const auto& plane = planes[p];
         const std::size_t block = kBlock[p], padded = geometry.columns * block;
         const SplitRow split = kernels.split[wide][p > 0];
-        float* out = packed + kFirstChannel[p] * area;
-        for (std::size_t y = 0; y < geometry.rows * block; ++y) {
-            const std::size_t source_y = std::min(y, plane.height - 1);
-            const std::uint8_t* row = plane.data + static_cast<std::ptrdiff_t>(source_y) * plane.stride;
-            if (plane.width < padded) {
-                std::memcpy(padded_row, row, plane.width * bytes);
+        const SplitRowLast split_last = kernels.split_last[wide][p > 0];
+        for (std::size_t i = 0; i < geometry.rows; ++i) {
+            const std::uint8_t* rows[kMostRows];
+            for (std::size_t y = 0; y < block; ++y) {
+                rows[y] = plane.data + static_cast<std::ptrdiff_t>(std::min(i * block + y, plane.height - 1)) * plane.stride;
+                if (plane.width == padded) continue;
+                std::uint8_t* row = padded_rows + y * pitch;
+                std::memcpy(row, rows[y], plane.width * bytes);
                 if (wide) {
-                    repeat_last<std::uint16_t>(padded_row, plane.width, padded);
+                    repeat_last<std::uint16_t>(row, plane.width, padded);
                 } else {
-                    repeat_last<std::uint8_t>(padded_row, plane.width, padded);
+                    repeat_last<std::uint8_t>(row, plane.width, padded);
                 }
-                row = padded_row;
+                rows[y] = row;
             }
-            split(row, geometry.columns, scale, out + y % block * block * area + y / block * geometry.columns,
-                  static_cast<std::ptrdiff_t>(area));
+            if (!channel_last) {
+                float* out = packed + kFirstChannel[p] * area + i * geometry.columns;
+                for (std::size_t y = 0; y < block; ++y)
+                    split(rows[y], geometry.columns, scale, out + y * block * area, static_cast<std::ptrdiff_t>(area));
+                continue;
+            }
+            for (std::size_t j = 0; j < geometry.columns; j += kTile) {
+                float* out = packed + (i * geometry.columns + j) * kChannels + kFirstChannel[p];
+                for (std::size_t y = 0; y < block; ++y)
+                    split_last(rows[y] + j * block * bytes, std::min(kTile, geometry.columns - j), scale, out + y * block, kChannels);
+            }
         }
     }
 }
@@ -61,28 +73,35 @@ void pack(Isa isa, const PackGeometry& geometry, const Plane<const std::uint8_t>
 void unpack(Isa isa, const PackGeometry& geometry, const float* packed, bool channel_last, const Plane<std::uint8_t> planes[3]) {
     const PackKernels& kernels = pack_kernels(isa);
     const bool wide = geometry.depth > 8;
-    const std::size_t bytes = wide ? 2 : 1, area = geometry.rows * geometry.columns;
+    const std::size_t bytes = wide ? 2 : 1, area = geometry.rows * geometry.columns, pitch = geometry.columns * 8 * bytes;
     const float scale = static_cast<float>(1 << (geometry.depth - 8));
     const float limit = static_cast<float>((1 << geometry.depth) - 1);
-    std::vector<std::uint16_t> storage(geometry.columns * 8);
-    auto* padded_row = reinterpret_cast<std::uint8_t*>(storage.data());
+    std::vector<std::uint16_t> storage(kMostRows * geometry.columns * 8);
+    auto* padded_rows = reinterpret_cast<std::uint8_t*>(storage.data());
 
     for (int p = 0; p < 3; ++p) {
         const auto& plane = planes[p];
-        const std::size_t block = kBlock[p], padded = geometry.columns * block;
+        const std::size_t block = kBlock[p];
+        const bool cropped = plane.width < geometry.columns * block;
         const MergeRow merge = kernels.merge[wide][p > 0];
         const MergeRowLast merge_last = kernels.merge_last[wide][p > 0];
-        for (std::size_t y = 0; y < plane.height; ++y) {
-            std::uint8_t* row = plane.data + static_cast<std::ptrdiff_t>(y) * plane.stride;
-            const bool cropped = plane.width < padded;
-            const std::size_t channel = kFirstChannel[p] + y % block * block, position = y / block * geometry.columns;
-            std::uint8_t* out = cropped ? padded_row : row;
+        for (std::size_t i = 0; i * block < plane.height; ++i) {
+            const std::size_t count = std::min(block, plane.height - i * block);
+            const auto row = [&](std::size_t y) { return plane.data + static_cast<std::ptrdiff_t>(i * block + y) * plane.stride; };
+            std::uint8_t* out[kMostRows];
+            for (std::size_t y = 0; y < count; ++y) out[y] = cropped ? padded_rows + y * pitch : row(y);
             if (channel_last) {
-                merge_last(packed + position * kChannels + channel, kChannels, geometry.columns, scale, limit, out);
+                for (std::size_t j = 0; j < geometry.columns; j += kTile) {
+                    const float* in = packed + (i * geometry.columns + j) * kChannels + kFirstChannel[p];
+                    for (std::size_t y = 0; y < count; ++y)
+                        merge_last(in + y * block, kChannels, std::min(kTile, geometry.columns - j), scale, limit, out[y] + j * block * bytes);
+                }
             } else {
-                merge(packed + channel * area + position, static_cast<std::ptrdiff_t>(area), geometry.columns, scale, limit, out);
+                const float* in = packed + kFirstChannel[p] * area + i * geometry.columns;
+                for (std::size_t y = 0; y < count; ++y)
+                    merge(in + y * block * area, static_cast<std::ptrdiff_t>(area), geometry.columns, scale, limit, out[y]);
             }
-            if (cropped) std::memcpy(row, padded_row, plane.width * bytes);
+            for (std::size_t y = 0; cropped && y < count; ++y) std::memcpy(row(y), out[y], plane.width * bytes);
         }
     }
 }

@@ -19,7 +19,9 @@ using SplitRow = void (*)(const void* row, std::size_t blocks, float scale, floa
 using MergeRow = void (*)(const float* in, std::ptrdiff_t channel, std::size_t blocks, float scale, float limit,
                           void* row) noexcept;
 
-// As MergeRow, of channels that are next to each other, blocks `block` floats apart.
+// The same with channels next to each other, blocks `block` floats apart: out[j * block + c].
+using SplitRowLast = void (*)(const void* row, std::size_t blocks, float scale, float* out,
+                              std::ptrdiff_t block) noexcept;
 using MergeRowLast = void (*)(const float* in, std::ptrdiff_t block, std::size_t blocks, float scale, float limit,
                               void* row) noexcept;
 
@@ -27,6 +29,7 @@ struct PackKernels {
     // [0: uint8, 1: uint16][0: luma, blocks of 8; 1: chroma, blocks of 4]
     SplitRow split[2][2];
     MergeRow merge[2][2];
+    SplitRowLast split_last[2][2];
     MergeRowLast merge_last[2][2];
 };
 
@@ -49,9 +52,8 @@ struct PackGeometry {
 };
 
 // planes: y, u, v, none empty and none larger than the geometry's blocks; smaller ones are extended
-// by repeating the last column and row. packed: (96, rows, columns).
-void pack(Isa isa, const PackGeometry& geometry, const Plane<const std::uint8_t> planes[3], float* packed);
-// packed: as from pack, or (rows, columns, 96).
+// by repeating the last column and row. packed: (96, rows, columns), or with the channels last.
+void pack(Isa isa, const PackGeometry& geometry, const Plane<const std::uint8_t> planes[3], bool channel_last, float* packed);
 void unpack(Isa isa, const PackGeometry& geometry, const float* packed, bool channel_last, const Plane<std::uint8_t> planes[3]);
 
 }  // namespace zvc

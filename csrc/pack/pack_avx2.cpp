@@ -114,6 +114,26 @@ struct Row {
         if (blocks % kTile != 0) merge_tile(in + last, channel, scales, limits, row + kBlock * last);
     }
 
+    static void split_last(const void* data, std::size_t blocks, float scale, float* out, std::ptrdiff_t block) noexcept {
+        constexpr std::size_t kBlocks = 8 / kBlock;  // of eight samples
+        const Sample* row = static_cast<const Sample*>(data);
+        if (blocks < kBlocks) return split_blocks_last<Sample, kBlock>(row, blocks, scale, out, block);
+        const __m256 scales = _mm256_set1_ps(scale);
+        for (std::size_t first = 0; first < blocks; first += kBlocks) {
+            const std::size_t j = first + kBlocks <= blocks ? first : blocks - kBlocks;  // the last ones overlap those before them
+            const Sample* from = row + kBlock * j;
+            const __m256i samples = sizeof(Sample) == 1 ? _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)))
+                                                        : _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+            const __m256 levels = _mm256_mul_ps(_mm256_cvtepi32_ps(samples), scales);
+            float* to = out + static_cast<std::ptrdiff_t>(j) * block;
+            if constexpr (kBlock == 8) {
+                _mm256_storeu_ps(to, levels);
+            } else {
+                _mm256_storeu2_m128(to + block, to, levels);
+            }
+        }
+    }
+
     // Eight samples, two blocks of four or one of eight, as 16-bit numbers.
     static __m128i samples8(const float* in, std::ptrdiff_t block, __m256 scale, __m256 limit) {
         const __m256 levels = kBlock == 8 ? _mm256_loadu_ps(in) : _mm256_loadu2_m128(in + block, in);
@@ -152,6 +172,7 @@ using U16 = std::uint16_t;
 const PackKernels kPackAvx2 = {
     {{Row<U8, 8>::split, Row<U8, 4>::split}, {Row<U16, 8>::split, Row<U16, 4>::split}},
     {{Row<U8, 8>::merge, Row<U8, 4>::merge}, {Row<U16, 8>::merge, Row<U16, 4>::merge}},
+    {{Row<U8, 8>::split_last, Row<U8, 4>::split_last}, {Row<U16, 8>::split_last, Row<U16, 4>::split_last}},
     {{Row<U8, 8>::merge_last, Row<U8, 4>::merge_last}, {Row<U16, 8>::merge_last, Row<U16, 4>::merge_last}},
 };
 

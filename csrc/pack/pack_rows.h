@@ -25,6 +25,12 @@ inline void merge_blocks(const float* in, std::ptrdiff_t channel, std::size_t bl
 }
 
 template <class Sample, int kBlock>
+inline void split_blocks_last(const Sample* row, std::size_t blocks, float scale, float* out, std::ptrdiff_t block) {
+    for (std::size_t j = 0; j < blocks; ++j, out += block)
+        for (int c = 0; c < kBlock; ++c) out[c] = static_cast<float>(row[kBlock * j + c]) * scale;
+}
+
+template <class Sample, int kBlock>
 inline void merge_blocks_last(const float* in, std::ptrdiff_t block, std::size_t blocks, float scale, float limit,
                               Sample* row) {
     for (std::size_t j = 0; j < blocks; ++j, in += block)

@@ -25,7 +25,9 @@ def packing(rng, level):
     for depth in pack.DEPTHS:
         for width, height in SIZES:
             picture = planes(rng, width, height, depth)
-            compare(f"{width}x{height} depth {depth}", pack.pack(*picture, depth), reference.pack(*picture, depth))
+            wanted = reference.pack(*picture, depth)
+            for order, out in ("first", None), ("last", channel_last(np.empty_like(wanted))):
+                compare(f"{width}x{height} depth {depth}, channels {order}", pack.pack(*picture, depth, out), wanted)
 
 
 @check("pack", "pack strided, read-only")
@@ -57,10 +59,10 @@ def unpacking(rng, level):
                     compare(f"{name} of {width}x{height} depth {depth}, channels {order}", got, want)
 
 
-def _speed(depth):
+def _speed(depth, order):
     def prepare(rng):
         picture = planes(rng, 1280, 720, depth)
-        out = np.empty((96, 92, 160), np.float32)
+        out = order(np.empty((96, 92, 160), np.float32))
         return lambda: pack.pack(*picture, depth, out), 1280 * 720
     return prepare
 
@@ -73,6 +75,7 @@ def _unpack_speed(depth, order):
 
 
 for _depth in (8, 10):
-    bench("pack", f"pack 1280x720 depth {_depth}")(_speed(_depth))
+    bench("pack", f"pack 1280x720 depth {_depth}")(_speed(_depth, np.asarray))
+    bench("pack", f"pack 1280x720 depth {_depth}, channels last")(_speed(_depth, channel_last))
     bench("pack", f"unpack 1280x720 depth {_depth}")(_unpack_speed(_depth, np.asarray))
     bench("pack", f"unpack 1280x720 depth {_depth}, channels last")(_unpack_speed(_depth, channel_last))

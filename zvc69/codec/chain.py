@@ -172,7 +172,7 @@ class Chain:
         depth, fields = self._header.bit_depth, (job.parsed.field, job.parsed.field_b)
         a, b = [*(field.warp(picture.planes, depth, out=self._planes()) for picture, field in zip(job.references, fields)), None][:2]
         whole = all(picture.integrity is Integrity.WHOLE for picture in job.references)
-        prediction = predict(a, b, depth, between=job.header.type == FrameType.B, empty=self._pool.empty)
+        prediction = predict(a, b, depth, between=job.header.type == FrameType.B, empty=self._pool.empty, channel_last=self._backend.channel_last)
         return prediction, Integrity.WHOLE if whole else Integrity.AFFECTED
 
     def _conceal(self, frame: FrameHeader) -> Frame:

@@ -34,15 +34,20 @@ class Prediction:
     slots: Slots
 
 
-def predict(a: Planes, b: Planes | None, depth: int, *, between: bool, empty: Empty = np.empty) -> Prediction:
+def predict(a: Planes, b: Planes | None, depth: int, *, between: bool, empty: Empty = np.empty, channel_last: bool = False) -> Prediction:
     """From the compensated pictures of slot A and of slot B (None: blank). between: a B frame, predicted from the mean of both.
 
-    `empty` makes the arrays.
+    `empty` makes the arrays. channel_last: in memory, of the slots.
     """
     height, width = a[0].shape
-    shape = CHANNELS, *blocks(width, height)
-    packed_a = pack(*a, depth, out=empty(shape, np.float32))
-    packed_b = packed_a if b is None else pack(*b, depth, out=empty(shape, np.float32))
+    rows, columns = blocks(width, height)
+
+    def packed(planes: Planes) -> NDArray[np.float32]:
+        out = empty((rows, columns, CHANNELS), np.float32).transpose(2, 0, 1) if channel_last else empty((CHANNELS, rows, columns), np.float32)
+        return pack(*planes, depth, out=out)
+
+    packed_a = packed(a)
+    packed_b = packed_a if b is None else packed(b)
     if not between:
         return Prediction(a, Slots(packed_a, packed_b))
     y, u, v = (empty(plane.shape, plane.dtype) for plane in a)

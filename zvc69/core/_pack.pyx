@@ -20,17 +20,19 @@ cdef extern from "pack/pack.h" namespace "zvc" nogil:
     cdef cppclass PackGeometry:
         int depth
         size_t rows, columns
-    void c_pack "zvc::pack"(Isa isa, const PackGeometry& geometry, const ConstPlane* planes, float* packed) except +
+    void c_pack "zvc::pack"(Isa isa, const PackGeometry& geometry, const ConstPlane* planes, bint channel_last,
+                            float* packed) except +
     void c_unpack "zvc::unpack"(Isa isa, const PackGeometry& geometry, const float* packed, bint channel_last,
                                 const MutablePlane* planes) except +
 
 
-def pack(int level, planes, int depth, float[:, :, ::1] packed):
+def pack(int level, planes, int depth, bint channel_last, float[:, :, ::1] packed):
     cdef Py_buffer views[3]
     cdef ConstPlane plane[3]
     cdef PackGeometry geometry
     cdef int held = 0
-    geometry.depth, geometry.rows, geometry.columns = depth, packed.shape[1], packed.shape[2]
+    geometry.depth = depth
+    geometry.rows, geometry.columns = packed.shape[0 if channel_last else 1], packed.shape[1 if channel_last else 2]
     try:
         for array in planes:
             PyObject_GetBuffer(array, &views[held], PyBUF_STRIDES)
@@ -40,7 +42,7 @@ def pack(int level, planes, int depth, float[:, :, ::1] packed):
             plane[held].width = views[held].shape[1]
             held += 1
         with nogil:
-            c_pack(<Isa>level, geometry, plane, &packed[0, 0, 0])
+            c_pack(<Isa>level, geometry, plane, channel_last, &packed[0, 0, 0])
     finally:
         for i in range(held):
             PyBuffer_Release(&views[i])

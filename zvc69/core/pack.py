@@ -32,6 +32,13 @@ def _plane(name: str, array: np.ndarray, shape: tuple[int, int], dtype: np.dtype
     return array if array.strides[1] == dtype.itemsize else np.ascontiguousarray(array)
 
 
+def _in_memory(packed: np.ndarray) -> tuple[np.ndarray, bool]:
+    """A packed picture with its axes in the order of memory, and whether the channels are the last of them."""
+    if packed.ndim == 3 and not packed.flags.c_contiguous and (last := packed.transpose(1, 2, 0)).flags.c_contiguous:
+        return last, True
+    return packed, False
+
+
 def pack(y: np.ndarray, u: np.ndarray, v: np.ndarray, depth: int,
          out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Packed picture, (96, h, w) float32 in 8-bit levels, of three planes.
@@ -39,7 +46,7 @@ def pack(y: np.ndarray, u: np.ndarray, v: np.ndarray, depth: int,
     `y` is (height, width), `u` and `v` are (ceil(height / 2), ceil(width / 2)); uint8 at `depth` 8, uint16 at
     10 and 12. Read-only and strided planes are taken. Samples are divided by 2^(depth - 8), which is exact.
     Each plane is extended by its last column and row to the padded size (multiple of 32), h and w are an
-    eighth of that. `out`, C-contiguous, is filled and returned if given.
+    eighth of that. `out`, in whose memory the channels are the first axis or the last, is filled and returned if given.
 
     Raises ValueError for another depth, shape or dtype. Source: docs/INTERNALS.md.
 
@@ -57,9 +64,10 @@ def pack(y: np.ndarray, u: np.ndarray, v: np.ndarray, depth: int,
     shape = (CHANNELS, *blocks(width, height))
     if out is None:
         out = np.empty(shape, np.float32)
-    elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
-        raise ValueError(f"out must be C-contiguous float32 of shape {shape}")
-    _pack.pack(cpu.level(), planes, depth, out)
+    memory, channel_last = _in_memory(out)
+    if out.shape != shape or out.dtype != np.float32 or not memory.flags.c_contiguous:
+        raise ValueError(f"out must be C-contiguous float32 of shape {shape}, or that with the channels last in memory")
+    _pack.pack(cpu.level(), planes, depth, channel_last, memory)
     return out
 
 
@@ -89,8 +97,6 @@ def unpack(packed: NDArray[np.float32], width: int, height: int, depth: int,
     for plane, shape in zip(out, ((height, width), half, half), strict=True):
         if plane.shape != shape or plane.dtype != dtype or not plane.flags.c_contiguous or not plane.flags.writeable:
             raise ValueError(f"out must be C-contiguous writable {dtype} planes of shapes {(height, width)} and {half}")
-    last = packed.transpose(1, 2, 0)
-    if channel_last := last.flags.c_contiguous:
-        packed = last
-    _pack.unpack(cpu.level(), np.ascontiguousarray(packed), channel_last, depth, out)
+    memory, channel_last = _in_memory(packed)
+    _pack.unpack(cpu.level(), np.ascontiguousarray(memory), channel_last, depth, out)
     return out

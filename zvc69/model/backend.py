@@ -78,7 +78,7 @@ class Runner(Protocol):
 class Backend:
     """The network stages of a model on one runtime. Pictures are packed (docs/INTERNALS.md), qp is 0..63.
 
-    In memory, the channels of r and of the pictures that come out may be the first axis or the last.
+    In memory, the channels of r, of slots to decode with and of the pictures that come out may be the first axis or the last.
 
     copy: (h/4, w/4) bool, True in 32x32 blocks whose output is not used; None: nowhere. Where that is much, only the parts around the others are
     run. What is given there is then zero (latents, means) or anything (pictures).
@@ -91,7 +91,7 @@ class Backend:
     several = True
     """Whether `create_backend` makes it for several frames at once."""
     channel_last = False
-    """Whether it is faster with r that has the channels as the last axis in memory."""
+    """Whether it is faster with r, and what slots `decode` takes, whose channels are the last axis in memory."""
 
     def __init__(self, name: str, runner: Runner, tiled: TiledFrames | None = None):
         self.name, self._runner, self._tiled = name, runner, tiled
