@@ -9,8 +9,7 @@ import pytest
 from zvc69 import Encoder
 from zvc69.bitstream import FrameType
 from zvc69.codec import at_once, frame_coder
-from zvc69.codec.ratecontrol import (AverageBitrate, Band, Complexity, ConstantQp, PlannedFrame, RateController, RateModel, RateWindow,
-                                     VbvBuffer)
+from zvc69.codec.ratecontrol import AverageBitrate, Band, Complexity, ConstantQp, PlannedFrame, RateController, RateModel, RateWindow, VbvBuffer
 from zvc69.codec.ratecontrol.quality import ConstantQuality
 
 from .inter_samples import HEIGHT, MODEL, WIDTH, picture

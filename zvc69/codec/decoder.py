@@ -15,9 +15,9 @@ from ..errors import ConfigError, StreamError, WrongModelError
 from ..media import Frame
 from ..model import Backend, Model, create_backend, model_for_hash
 from ..profiler import Profiler
-from .reconstructor import Reconstructor
 from .chain import Chain
 from .parser import Parsed
+from .reconstructor import Reconstructor
 from .recovery import Step
 
 AHEAD = 3

@@ -34,7 +34,6 @@ from .slots import Reference
 from .temporal_filter import RADIUS, TemporalFilter
 from .trial import LONGEST_RUN, SHORTER_RUNS, RunCost, RunTrials, StandIn, Tried
 
-
 SOON = 3
 """Frames after which it is worth while to load what codes B frames beside each other: they will come."""
 

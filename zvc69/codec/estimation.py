@@ -13,7 +13,6 @@ from ..core.pack import blocks
 from ..media import Frame
 from .slots import Reference
 
-
 KEPT, KEPT_BYTES = 12, 128 << 20
 """Prepared references at most, more than the frames of a run have, and what they take, but for two, which every search of a B frame needs."""
 
