@@ -18,6 +18,7 @@ from .profiler import Profiler
 __version__ = "0.1.0"
 
 __all__ = [
-    "Colour", "ColourSpace", "DecodeSummary", "Decoder", "EncodeSummary", "Encoder", "EncoderConfig", "FileHeader", "Frame", "FrameType", "Integrity", "Packet", "Preset", "Profiler",
-    "Statistics", "Quality", "StreamReader", "StreamWriter", "Tune", "VideoReader", "Zvc69Error", "decode_file", "encode_file", "encode_frames", "errors", "open",
+    "Colour", "ColourSpace", "DecodeSummary", "Decoder", "EncodeSummary", "Encoder", "EncoderConfig", "FileHeader", "Frame", "FrameType", "Integrity",
+    "Packet", "Preset", "Profiler", "Statistics", "Quality", "StreamReader", "StreamWriter", "Tune", "VideoReader", "Zvc69Error", "decode_file",
+    "encode_file", "encode_frames", "errors", "open",
 ]

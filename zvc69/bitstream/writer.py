@@ -23,11 +23,10 @@ TEMPORARY_SUFFIX = ".part"
 class StreamWriter:
     """Writes one stream, frame by frame; each frame is handed to the system before `write` returns.
 
-    To a path: into `path + ".part"`, which gets its name when the stream is closed. A killed process leaves the
-    temporary file behind, readable up to the last whole frame (what is there and no regular file is written to directly); so does an exception inside a ``with`` block,
-    unless no frame was written (then the file is removed). To a file object: from its current position on; it
-    stays open. Where it can seek, `close` adds the index and enters total frames and index offset into the header;
-    elsewhere the `header.total_frames` given is what readers are told (0: unknown).
+    To a path: into `path + ".part"`, which gets its name when the stream is closed. A killed process leaves the temporary file behind, readable up to
+    the last whole frame (what is there and no regular file is written to directly); so does an exception inside a ``with`` block, unless no frame was
+    written (then the file is removed). To a file object: from its current position on; it stays open. Where it can seek, `close` adds the index and
+    enters total frames and index offset into the header; elsewhere the `header.total_frames` given is what readers are told (0: unknown).
 
     `header.compact` chooses the form of frame headers. `index=False` leaves the index out; a stream whose index
     would only name the first frame has none either. `repeat_header` puts the file header again before keyframes so

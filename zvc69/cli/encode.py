@@ -18,7 +18,8 @@ from .progress import FrameProgress
 @encoder_options
 @click.option("--colour-space", type=click.Choice(("auto", *SPACES)), default="auto", show_default=True,
               help="Colour space to convert frames to and to give them back in; auto is the source's. Coded is 4:2:0.")
-@click.option("--passes", type=click.IntRange(1, 2), default=1, show_default=True, metavar="N", help="2: code twice, to spend the bitrate where it brings most.")
+@click.option("--passes", type=click.IntRange(1, 2), default=1, show_default=True, metavar="N",
+              help="2: code twice, to spend the bitrate where it brings most.")
 @click.option("--pass", "pass_number", type=click.IntRange(1, 2), metavar="N", help="One of two passes alone; needs --stats.")
 @click.option("--stats", metavar="FILE", help="Statistics that --pass 1 writes and --pass 2 reads.")
 @click.option("--target-psnr", type=click.FloatRange(10, 80), metavar="DB", help="PSNR (6:1:1) to reach.")

@@ -40,7 +40,8 @@ def find_slot(estimator: MotionEstimator, frame: Frame, qp: int, pts: int, refer
 
 
 def find_luma(estimator: MotionEstimator, frame: Frame, qp: int, pts: int, reference: Reference, stage: Stage, threads: int = 1) -> np.ndarray:
-    """The luma of such a slot, of which nothing will be coded. At the least effort blocks overlap unless they are expected not to, and nothing else is tried."""
+    """The luma of such a slot, of which nothing will be coded. At the least effort blocks overlap unless they are expected not to, and nothing else
+    is tried."""
     expected = reference.field_at(pts)
     if estimator.thorough:
         return _best(estimator, frame, qp, reference, expected, stage, threads).luma

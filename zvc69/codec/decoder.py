@@ -27,8 +27,8 @@ MOST_AT_ONCE = 4
 
 
 ENOUGH = {"cpu": 1, "openvino": 2, "openvino-bf16": 2}
-"""Threads of a frame from which another frame gains more than another thread. Two cores and nothing else on them, 640x360, two frames at once against one: 1.05 times
-as fast with ONNX Runtime, 0.93 times with OpenVINO."""
+"""Threads of a frame from which another frame gains more than another thread. Two cores and nothing else on them, 640x360, two frames at once against
+one: 1.05 times as fast with ONNX Runtime, 0.93 times with OpenVINO."""
 
 _LOADERS = ThreadPoolExecutor(2, "zvc69-load")
 

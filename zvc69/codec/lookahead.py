@@ -69,7 +69,8 @@ class Looked:
 
 
 class Surroundings:
-    """Remembers frames that are given back, so that each one knows its neighbours: `radius` on each side, as far as they are there, up to the next cut that is known."""
+    """Remembers frames that are given back, so that each one knows its neighbours: `radius` on each side, as far as they are there, up to the next
+    cut that is known."""
 
     def __init__(self, radius: int) -> None:
         self._radius = radius

@@ -28,21 +28,22 @@ from .temporal import Planes
 RADIUS = 4
 """Neighbours on each side, at most."""
 KEY_STRENGTH, STRENGTH = 1.5, 0.95
-"""Of all weights: of keyframes that are KEY_OFFSET better than the base QP says, in proportion of others, since few frames live on those; of P frames. Measured: 1.1 and
-0.7 gain as much."""
+"""Of all weights: of keyframes that are KEY_OFFSET better than the base QP says, in proportion of others, since few frames live on those; of P
+frames. Measured: 1.1 and 0.7 gain as much."""
 BETTER = -2
 """QP offset, at most, of P frames that are filtered: those that are coded better than others are so for the sake of those."""
 BOTH_SIDES, AFTER, BEFORE = (0.85, 0.57, 0.41, 0.33), (1.13, 0.97, 0.81, 0.57), (0.56, 0.48, 0.4, 0.28)
-"""Weights by distance in frames: where there are neighbours on both sides, after the frame alone, before it alone. Those of BEFORE are VTM's halved: what comes before is there
-to predict from anyway. Measured: 0.7 % better."""
+"""Weights by distance in frames: where there are neighbours on both sides, after the frame alone, before it alone. Those of BEFORE are VTM's halved:
+what comes before is there to predict from anyway. Measured: 0.7 % better."""
 LUMA, CHROMA = 0.4, 0.55
 """Of all weights."""
 SIGMA, FROM_QP = 0.43, 10
 """Standard deviation of differences that count, in 8-bit levels, for each base QP above FROM_QP. The slope is VTM's on this scale of QPs; FROM_QP is 0 there,
 and chroma has a deviation of its own. Measured: 0.4 % better."""
 NOISE = 0.53
-"""Of a block's difference d: mean d^2 against the mean square of its change from sample to sample. It is 0.5 for white noise. Where it is more than NOISE the block
-counts less, in proportion: what is predicted badly differs by large patches. VTM has two steps for this, and weights by error; measured: as good without."""
+"""Of a block's difference d: mean d^2 against the mean square of its change from sample to sample. It is 0.5 for white noise. Where it is more than
+NOISE the block counts less, in proportion: what is predicted badly differs by large patches. VTM has two steps for this, and weights by error;
+measured: as good without."""
 NEAR = 3
 """Base QPs for which a frame is as well filtered as for its own: at 28, a sixth of the deviation."""
 EQUAL = 0.05
@@ -69,7 +70,8 @@ class TemporalFilter:
         self._known: dict[tuple[int, float], tuple[int, Frame]] = {}       # by number and strength: base QP, and what it was filtered to for that
 
     def source(self, plan: FramePlan, frame: Frame, neighbours: Neighbours, qp: int) -> Frame:
-        """What is coded for `frame` at a QP, planned like that: itself, or what it is filtered to. It is filtered again only for a QP that is far from the last."""
+        """What is coded for `frame` at a QP, planned like that: itself, or what it is filtered to. It is filtered again only for a QP that is far
+        from the last."""
         strength, base = strength_of(plan), qp - plan.offset
         if not strength or not self._strength:
             return frame

@@ -23,8 +23,9 @@ from .temporal import Planes
 AFTERWARDS = 1.5
 """Weight of the distortion of a run's last frame beyond its own: the frames after it are predicted from it."""
 COARSE, HALVED = 44, 12
-"""Base QP from which distortion counts less, by half for so many QPs more. A video of 1 % less error takes 0.7 to 1.3 % more bits at any QP, but for J of a frame
-1 % of its error is worth as much as 1 % of its bits at low QPs, and 3 % of them at QP 56, where it shares what it is predicted from with so many others."""
+"""Base QP from which distortion counts less, by half for so many QPs more. A video of 1 % less error takes 0.7 to 1.3 % more bits at any QP, but for
+J of a frame 1 % of its error is worth as much as 1 % of its bits at low QPs, and 3 % of them at QP 56, where it shares what it is predicted from with
+so many others."""
 LEAST_ERROR = 0.05
 """Mean squared error, in squared 8-bit levels, that makes no difference any more: 61 dB."""
 LONGEST_RUN, SHORTER_RUNS = 7, (3, 1)
@@ -77,8 +78,8 @@ class RunTrials:
     """Decides how runs are coded (`gop.RunChooser`), by trial.
 
     attempt: codes frames of a run as if it came next. effort: 1 tries the first run of a scene, the second if P frames won there, and every fourth
-    after that, most of it, as P frames and with the longest run of B frames; 2 all of it, and with a shorter run too; 3 tries every run, and with both. each: as
-    `map`, calls `attempt` for every way; at the same time, if it likes.
+    after that, most of it, as P frames and with the longest run of B frames; 2 all of it, and with a shorter run too; 3 tries every run, and with
+    both. each: as `map`, calls `attempt` for every way; at the same time, if it likes.
 
     >>> from zvc69.bitstream import FrameType
     >>> costs = iter([90.0, 100.0])

@@ -39,7 +39,8 @@ class VideoReader:
     """
 
     def __init__(self, source: str | os.PathLike[str] | bytes | BinaryIO, *, strict: bool = True, backend: str = "auto",
-                 model: str | None = None, threads: int = 0, max_pixels: int = MAX_PIXELS, max_layer: int = MAX_LAYER, profiler: Profiler | None = None) -> None:
+                 model: str | None = None, threads: int = 0, max_pixels: int = MAX_PIXELS, max_layer: int = MAX_LAYER,
+                 profiler: Profiler | None = None) -> None:
         self._stream = StreamReader(source, strict=strict)
         try:
             self._decoder = Decoder(self._stream.header, backend=backend, model=model, threads=threads, max_pixels=max_pixels, conceal=not strict,

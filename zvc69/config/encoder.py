@@ -35,8 +35,10 @@ class EncoderConfig:
     """
 
     preset: Preset = choice(Preset.MEDIUM, Preset, "How much time the encoder takes for better compression.")
-    tune: Tune = choice(Tune.PSNR, Tune, "What quality is: psnr, squared error wherever it is; visual, errors count more where little goes on, as MS-SSIM has it.")
-    quality: Quality | None = choice(None, Quality, "Quality by name, about 0.1, 0.25, 0.5 and 1.0 bits per pixel on photographs; medium unless qp, crf or bitrate is given.")
+    tune: Tune = choice(Tune.PSNR, Tune, "What quality is: psnr, squared error wherever it is; visual, errors count more where little goes on, "
+                        "as MS-SSIM has it.")
+    quality: Quality | None = choice(
+        None, Quality, "Quality by name, about 0.1, 0.25, 0.5 and 1.0 bits per pixel on photographs; medium unless qp, crf or bitrate is given.")
     qp: int | None = whole(None, 0, MAX_QP, "The quantiser itself: higher is smaller, one step is about 6 % of the bits.")
     crf: float | None = number(None, 0, MAX_QP, "Constant quality: a QP that follows what frames are like, fractions too.")
     bitrate: float | None = number(None, 1, None, "Average bitrate in kbit/s instead of a quality.")
@@ -48,32 +50,36 @@ class EncoderConfig:
     max_reencodes: int | None = whole(None, 0, 8, "Times that a frame is coded again because it takes too many or too few bits.", by_preset=True)
     gop: int | None = whole(None, 0, None, "Largest distance of keyframes, 0 = the first frame only; 1 with a model of keyframes alone.", by_preset=True)
     b_frames: int | str | None = choice(
-        None, (*B_FRAMES, AUTO), "B frames before each P frame, which cost as many frames of delay; auto: 7, 3, 1 or none, whichever costs less.", by_preset=True)
+        None, (*B_FRAMES, AUTO), "B frames before each P frame, which cost as many frames of delay; auto: 7, 3, 1 or none, whichever costs less.",
+        by_preset=True)
     b_trials: int | None = whole(
-        None, 1, 3, "With b_frames auto, how eight frames are coded for trial: 1 with 7 B frames and none, at the begin of scenes and every fourth time; 2 also with 3; "
-        "3 always, and with 1 too.", by_preset=True)
+        None, 1, 3, "With b_frames auto, how eight frames are coded for trial: 1 with 7 B frames and none, at the begin of scenes and every fourth time; "
+        "2 also with 3; 3 always, and with 1 too.", by_preset=True)
     lookahead: int | None = whole(
-        None, 0, MAX_LOOKAHEAD, "Frames looked at, and held back for that, beyond the one that is coded: keyframes get the QP that fits the scene behind them; 0 with b_frames 0, "
-        "low delay.", by_preset=True)
+        None, 0, MAX_LOOKAHEAD, "Frames looked at, and held back for that, beyond the one that is coded: keyframes get the QP that fits the scene behind them; "
+        "0 with b_frames 0, low delay.", by_preset=True)
     reference_frames: int | None = whole(
         None, 1, MAX_ENTRIES, "Pictures that a P frame may be predicted from: the one before, and the best of the others.", by_preset=True)
     motion_effort: int | None = whole(None, 0, 2, "How far and how finely motion is searched.", by_preset=True)
     temporal_filter: float | None = number(
-        None, 0, 4, "How strongly frames that many others refer to are averaged with those around them along motion before they are coded; 1 is what pays, 0 not at all; 0 with lookahead 0.",
-        by_preset=True)
+        None, 0, 4, "How strongly frames that many others refer to are averaged with those around them along motion before they are coded; "
+        "1 is what pays, 0 not at all; 0 with lookahead 0.", by_preset=True)
     motion: str = choice(
         "search", ("search", "flow", "none"), "Vectors: a search, one that tries those of a flow network too, or none at all: what moved is left to the model.")
     rounding: str = choice("rd", ("rd", "plain"), "Of symbols: by rate and distortion, or to the nearest integer.")
     refinement: int | None = whole(
-        None, 0, 16, "Steps in which latents of P frames are refined against the real picture and the real tables, each about as long as decoding a frame twice; B frames that others "
-        "refer to have half of them, others a quarter.", by_preset=True)
+        None, 0, 16, "Steps in which latents of P frames are refined against the real picture and the real tables, each about as long as "
+        "decoding a frame twice; B frames that others refer to have half of them, others a quarter.", by_preset=True)
     key_refinement: int | None = whole(
-        None, 0, 16, "Such steps of keyframes, which are few and which all others live on; refinement if that is more. 0 with gop 1, but for a file of one picture.", by_preset=True)
+        None, 0, 16, "Such steps of keyframes, which are few and which all others live on; refinement if that is more. "
+        "0 with gop 1, but for a file of one picture.", by_preset=True)
     sigma_reset: int = whole(
-        0, 0, None, "Every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can parse again from there on; 0 = none.")
+        0, 0, None, "Every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can parse again "
+        "from there on; 0 = none.")
     scene_cut: bool = flag(True, "Keyframes where a new scene begins; fades and flashes are none.")
     model: str = text("lite", "Installed model, or a model's folder.")
-    backend: str = text("auto", "What runs the networks: cpu (ONNX Runtime), openvino, openvino-bf16 or cuda; auto takes cuda where there is a GPU for it, else cpu.")
+    backend: str = text(
+        "auto", "What runs the networks: cpu (ONNX Runtime), openvino, openvino-bf16 or cuda; auto takes cuda where there is a GPU for it, else cpu.")
     threads: int = whole(0, 0, None, "Threads of the networks, 0 = all cores.")
 
     def __post_init__(self) -> None:

@@ -194,11 +194,11 @@ def search(current_y: np.ndarray, reference: np.ndarray | SearchReference, qp: i
     `kernel` is the filter that the field is to compensate with, and carries, without overlap. The result is the same at every instruction set, and by
     however many `threads` (0: all cores).
 
-    Method: vectors of 64x64 areas at 1/16 size, up to 496 pixels away, of 32x32 blocks at 1/4 size, of 16x16 at 1/2 size around those, then per block candidates of neighbours, the previous field and the
-    level above, diamond steps of whole pixels, squares of half and quarter pixels with the compensation's own filter; quadtree from below. Up to whole
-    pixels plain absolute differences are taken, then those of 8x8 Hadamard transforms; at effort 2 all of it again around what was found. At effort 0
-    blocks that cost little are not split (256 bits for a 32x32, 64 for a 16x16), and halves and quarters are tried across and down alone. 10 and 12 bit
-    planes are searched by their high 8 bits.
+    Method: vectors of 64x64 areas at 1/16 size, up to 496 pixels away, of 32x32 blocks at 1/4 size, of 16x16 at 1/2 size around those, then per block
+    candidates of neighbours, the previous field and the level above, diamond steps of whole pixels, squares of half and quarter pixels with the
+    compensation's own filter; quadtree from below. Up to whole pixels plain absolute differences are taken, then those of 8x8 Hadamard transforms; at
+    effort 2 all of it again around what was found. At effort 0 blocks that cost little are not split (256 bits for a 32x32, 64 for a 16x16), and
+    halves and quarters are tried across and down alone. 10 and 12 bit planes are searched by their high 8 bits.
 
     Raises ValueError for another depth, shape, dtype, qp, effort, kernel, or fewer than no threads.
     """

@@ -75,9 +75,9 @@ def unpack(packed: NDArray[np.float32], width: int, height: int, depth: int,
            out: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Planes y (height, width), u and v (half of that, rounded up) of a packed picture.
 
-    `packed` is (96, h, w) float32 of the picture's padded size; in memory the channels may be the first axis or the last. Values times 2^(depth - 8) are rounded half to
-    even and clipped to 0..2^depth - 1, NaN becomes 0. The planes are uint8 at depth 8, else uint16. `out`, three
-    C-contiguous writable planes, is filled and returned if given.
+    `packed` is (96, h, w) float32 of the picture's padded size; in memory the channels may be the first axis or the last. Values times 2^(depth - 8)
+    are rounded half to even and clipped to 0..2^depth - 1, NaN becomes 0. The planes are uint8 at depth 8, else uint16. `out`, three C-contiguous
+    writable planes, is filled and returned if given.
 
     Raises ValueError for another depth, shape or dtype. Source: docs/INTERNALS.md.
 

@@ -128,8 +128,8 @@ class _Builder:
         p.pointwise(x, block.inp, Flag.LEAKY | Flag.OUT_HALF, out=f"f{self._turn}")
 
     def tail(self, name: str, block: BlockLayers, before: int = 0, out: str | bool | None = None, free: int = 0) -> tuple[Program, Area, Area]:
-        """A program that begins with the rest of a block: the program, the area that its result is in, behind `before` columns that
-        are free, and one of the block's width, or `free` if that is more, that is free. out: the tensor that the result goes to; True: the next block's input."""
+        """A program that begins with the rest of a block: the program, the area that its result is in, behind `before` columns that are free, and one
+        of the block's width, or `free` if that is more, that is free. out: the tensor that the result goes to; True: the next block's input."""
         p = self.begin(name)
         spare, joint = p.area(max(block.width, free)), p.area(before + block.width)
         x = joint.at(before, block.width)

@@ -177,8 +177,8 @@ class FrameCodec:
             if k == 2:
                 networks.run(networks.refine, memory.qp, memory.blend)
             self._indices(k, kind)
-            memory.symbols.quantise(networks.tensors["y"], networks.tensors["mean_1" if k < 2 else "mean_2"], memory.index, weights.integers(kind.inter).thresholds, k,
-                                    weights.skip_below, memory.r)
+            memory.symbols.quantise(networks.tensors["y"], networks.tensors["mean_1" if k < 2 else "mean_2"], memory.index,
+                                    weights.integers(kind.inter).thresholds, k, weights.skip_below, memory.r)
         self._coder(kind).put(self._calls(kind), [memory.tensors["z"], *memory.r])
         networks.run(networks.synthesise, memory.qp, memory.blend)
         self._finish(kind, networks)

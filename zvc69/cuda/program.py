@@ -138,7 +138,8 @@ class Program:
             channels = stage["outputs"] // (2 if flags & Flag.GATE else 1)
             if operation == Operation.POINTWISE:
                 multiplied += layer.inputs * layer.outputs
-                moved += channels * (2 * bool(flags & (Flag.OUT_HALF | Flag.SHUFFLE | Flag.OUT_INTEGER)) + 4 * bool(flags & Flag.OUT_FLOAT) + 4 * bool(flags & Flag.BASE))
+                moved += channels * (2 * bool(flags & (Flag.OUT_HALF | Flag.SHUFFLE | Flag.OUT_INTEGER)) + 4 * bool(flags & Flag.OUT_FLOAT)
+                                     + 4 * bool(flags & Flag.BASE))
             elif operation == Operation.DEPTHWISE:
                 multiplied += channels * layer.kernel ** 2
                 moved += 2 * channels * layer.stride ** 2

@@ -13,8 +13,8 @@ _ELEMENTWISE = {"Add", "Subtract", "Multiply"}
 def with_channels_last(model: openvino.Model, inputs: Collection[str], output: str) -> openvino.Model:
     """A graph that computes the same, but `inputs` that it has, and the output called `output` if there is one, are (1, h, w, channels).
 
-    What is computed of them element by element is computed like that; every convolution has a transposition of its own before it, which the compiler makes a part of
-    its reordering. (By the preprocessing of OpenVINO it is one for all, which is carried out.)
+    What is computed of them element by element is computed like that; every convolution has a transposition of its own before it, which the compiler
+    makes a part of its reordering. (By the preprocessing of OpenVINO it is one for all, which is carried out.)
     """
     last: dict[str, openvino.Node] = {}      # by name of the node: what gives the same, with channels last
     parameters, results = [], []
@@ -32,7 +32,8 @@ def with_channels_last(model: openvino.Model, inputs: Collection[str], output: s
         known = [value for value in pictures if value.get_node().get_friendly_name() in last]
         ends = any(target.get_node().get_type_name() == "Result" for target in node.output(0).get_target_inputs())
         if kind in _ELEMENTWISE and known and (ends or len(known) == len(pictures)):
-            last[name] = getattr(opset13, kind.lower())(*(last[source] if source in last else _last(value) for source, value in zip(sources, node.input_values())))
+            last[name] = getattr(opset13, kind.lower())(*(last[source] if source in last else _last(value)
+                                                          for source, value in zip(sources, node.input_values())))
         elif kind == "Result":
             named = output in node.input_value(0).get_names()
             end = last.get(sources[0]) or (_last(node.input_value(0)) if named else None)

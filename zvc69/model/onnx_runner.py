@@ -67,8 +67,8 @@ class OnnxRunner:
 
 @cache
 def _shared_arena() -> bool:
-    """One arena for the sessions of all graphs, since few run at a time, which grows by what is needed: each with its own, doubling, they take twice the memory.
-    False where the process has no such arena and can have none."""
+    """One arena for the sessions of all graphs, since few run at a time, which grows by what is needed: each with its own, doubling, they take twice
+    the memory. False where the process has no such arena and can have none."""
     memory = onnxruntime.OrtMemoryInfo("Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT)
     try:
         onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg({"arena_extend_strategy": 1}))

@@ -42,10 +42,10 @@ class Band:
 class AverageBitrate:
     """Base QPs for `rate` bits a frame.
 
-    The excess over the target falls on a straight line from keyframe to keyframe, as it does at a constant QP: a keyframe may take it from
-    the lower part of `band` to the upper, and the frames after it pay that back. So do B frames with what the P frame of their run takes beyond the mean: that much is
-    foreseen above the line. What departs from the line is corrected within `reaction` frames by a
-    proportional and an integral term; the model gives the QP for the bits that are then due.
+    The excess over the target falls on a straight line from keyframe to keyframe, as it does at a constant QP: a keyframe may take it from the lower
+    part of `band` to the upper, and the frames after it pay that back. So do B frames with what the P frame of their run takes beyond the mean: that
+    much is foreseen above the line. What departs from the line is corrected within `reaction` frames by a proportional and an integral term; the
+    model gives the QP for the bits that are then due.
     """
 
     goes_by_bits = True

@@ -60,8 +60,8 @@ class RateController:
     model          bits of frames by QP
     limits         bounds of each frame's bits
     vbv            a buffer that must not underflow, if any
-    max_reencodes  times that a frame is coded again at most, to keep within limits. With a VBV buffer and 1 or more, once more still, at QP 63, if it would underflow, and
-                   twice more, at lower QPs, if one of constant rate would overflow: what then still lacks is filler
+    max_reencodes  times that a frame is coded again at most, to keep within limits. With a VBV buffer and 1 or more, once more still, at QP 63, if it
+                   would underflow, and twice more, at lower QPs, if one of constant rate would overflow: what then still lacks is filler
 
     For every frame: `begin` gives a QP; `judge` is told the bits and gives the next QP to try, or None; then `chosen` is the QP whose
     bits count, `least` what they are to be filled up to, and `finish` is told them.

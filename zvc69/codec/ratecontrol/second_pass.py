@@ -27,8 +27,8 @@ class SecondPass:
     """Base QPs for a clip that was coded before and is to have `bits` in all.
 
     The sum of J = D + lambda R over all frames is least under a bound of the bits where all have the same slope; lambda goes with the base QP, so
-    that is the same for all frames, and each has its offset and what its complexity adds (`ComplexityOffset`). After every frame it is found anew for those that are left and the bits that are left,
-    so that what the statistics err by is made up for.
+    that is the same for all frames, and each has its offset and what its complexity adds (`ComplexityOffset`). After every frame it is found anew for
+    those that are left and the bits that are left, so that what the statistics err by is made up for.
     """
 
     most = math.inf
