@@ -2,9 +2,10 @@
 
     python -m benchmarks.block_qp PATH... [--json benchmarks/results/block_qp.json]
 
-PATH: stills, clips (their first frame is taken) or folders. Pictures are coded as I frames at even QPs; then each 32x32 block is taken, bits and samples, from the one whose
-QP is the picture's plus strength * (log2 of its activity - the picture's mean), within 8. That is what a map of QP offsets in the stream would give if coding a block
-did not depend on its neighbours' QPs and the map cost nothing. BD-rates are against one QP for all blocks.
+PATH: stills, clips (their first frame is taken) or folders. Pictures are coded as I frames at even QPs; then each 32x32 block is taken, bits and
+samples, from the one whose QP is the picture's plus strength * (log2 of its activity - the picture's mean), within 8. That is what a map of QP
+offsets in the stream would give if coding a block did not depend on its neighbours' QPs and the map cost nothing. BD-rates are against one QP for all
+blocks.
 """
 from __future__ import annotations
 

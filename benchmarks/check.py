@@ -2,14 +2,13 @@
 
     python -m benchmarks.check [--update]
 
-A suite is a file bench_NAME.py here with `ratios() -> dict[str, float]` that takes a few seconds; --update finds them all.
-Figures are ratios to something measured in the same run, higher is better, so most of the machine's load cancels out; each
-is the median of several interleaved rounds. What does not cancel is where a process' memory lies: a suite with a figure
-more than 10 % below benchmarks/results/baseline.json is measured again in a new process, up to five times in all, and the
-best of each figure counts. A baseline is the lowest of five processes: for steady figures that is their median, for those
-bound by memory what can be relied on. Figures of instruction sets that this CPU has not are left out. Ratios differ between
-machines, so there is a baseline for each model of CPU; on one that has none the bound is 80 % below the lowest of all (kernels
-of the sigma network gain 38 times on one CPU with AVX-512, and 14 to 28 on another, as its memory is used by others), which shows a kernel that has lost its vectors, and
+A suite is a file bench_NAME.py here with `ratios() -> dict[str, float]` that takes a few seconds; --update finds them all. Figures are ratios to
+something measured in the same run, higher is better, so most of the machine's load cancels out; each is the median of several interleaved rounds.
+What does not cancel is where a process' memory lies: a suite with a figure more than 10 % below benchmarks/results/baseline.json is measured again in
+a new process, up to five times in all, and the best of each figure counts. A baseline is the lowest of five processes: for steady figures that is
+their median, for those bound by memory what can be relied on. Figures of instruction sets that this CPU has not are left out. Ratios differ between
+machines, so there is a baseline for each model of CPU; on one that has none the bound is 80 % below the lowest of all (kernels of the sigma network
+gain 38 times on one CPU with AVX-512, and 14 to 28 on another, as its memory is used by others), which shows a kernel that has lost its vectors, and
 kernels that do little but move memory are left out: how much vectors help those is the machine's affair.
 """
 from __future__ import annotations

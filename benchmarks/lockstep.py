@@ -5,9 +5,10 @@
     python -m benchmarks.lockstep lookahead CLIP... --frames 9 [--json benchmarks/results/lookahead_9.json]
     python -m benchmarks.lockstep others CLIP... --set base= --set b7=b_frames=7,preset=slow
 
-All variants give a packet in turn before any gives the next, so that speeds are to be compared whatever else the machine does; and decode likewise. Times are the processor's,
-of all frames, trials and lookahead included; graphs are loaded before. BD-rates and speeds are those against the anchor: medium, psnr, no lookahead, or the first that is given.
-A run that was interrupted goes on behind the clips and QPs that stand in the JSON file, if the encoder is the same.
+All variants give a packet in turn before any gives the next, so that speeds are to be compared whatever else the machine does; and decode likewise.
+Times are the processor's, of all frames, trials and lookahead included; graphs are loaded before. BD-rates and speeds are those against the anchor:
+medium, psnr, no lookahead, or the first that is given. A run that was interrupted goes on behind the clips and QPs that stand in the JSON file, if
+the encoder is the same.
 """
 from __future__ import annotations
 
@@ -200,7 +201,8 @@ def main() -> None:
         for qp in qps:
             row = known.get(clip.name, {}).get(str(qp)) or points(clip, variants, qp)
             result["points"].setdefault(clip.name, {})[str(qp)] = row
-            print(f"{clip.name} qp {qp}: " + ", ".join(f"{n} {p['bpp']:.4f} bpp {p['psnr']:.3f} dB {p['encode_ms']:.0f} ms" for n, p in row.items()), file=sys.stderr)
+            print(f"{clip.name} qp {qp}: " + ", ".join(f"{n} {p['bpp']:.4f} bpp {p['psnr']:.3f} dB {p['encode_ms']:.0f} ms" for n, p in row.items()),
+                  file=sys.stderr)
             if args.json:
                 args.json.write_text(json.dumps(result, indent=1) + "\n")
     result["summary"] = summary(result, anchor or next(iter(variants)))

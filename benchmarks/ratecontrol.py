@@ -1,11 +1,14 @@
 """Rate control: how closely bitrates are held, what a decoder's buffer sees, and two passes beside one.
 
-    python -m benchmarks.ratecontrol CLIPS [--size 176x144] [--larger 352x288] [--full NAME,NAME,...] [--seconds 12.2] [--every 2] [--preset fast] [--output benchmarks/results/ratecontrol.json]
+    python -m benchmarks.ratecontrol CLIPS [--size 176x144] [--larger 352x288] [--full NAME,NAME,...] [--seconds 12.2] [--every 2]
+                                     [--preset fast] [--output benchmarks/results/ratecontrol.json]
 
 CLIPS is a folder of videos. Each is scaled to one size, one of `every` frames kept, and looped; "all" has two seconds of each, one after another,
-which is also coded at a larger size; and each NAME is coded at its own size too. Bitrates are 0.1 bits per pixel. "worst" is the largest share by which any 10 seconds after the first 2 are off the bitrate, "windows" those of the 10 seconds that begin
-with each second from the third on, "whole" that of the whole. CBR has a buffer of one second, and its filler is a share of all bits. Of two passes, in which the whole counts, windows are not held. Two passes and one are compared on "all": PSNR of the mean error, and mean PSNR of frames (6:1:1).
-The record is saved after every run, and one that stands in it is not made again.
+which is also coded at a larger size; and each NAME is coded at its own size too. Bitrates are 0.1 bits per pixel. "worst" is the largest share by
+which any 10 seconds after the first 2 are off the bitrate, "windows" those of the 10 seconds that begin with each second from the third on, "whole"
+that of the whole. CBR has a buffer of one second, and its filler is a share of all bits. Of two passes, in which the whole counts, windows are not
+held. Two passes and one are compared on "all": PSNR of the mean error, and mean PSNR of frames (6:1:1). The record is saved after every run, and one
+that stands in it is not made again.
 """
 from __future__ import annotations
 
@@ -55,7 +58,8 @@ def load(path: Path, size: tuple[int, int] | None, every: int) -> tuple[list[Fra
     """One of `every` frames, scaled (None: as it is), and the rate of those."""
     with av.open(str(path)) as container:
         rate = container.streams.video[0].average_rate
-        pictures = [picture.reformat(*(size or (picture.width, picture.height)), format="yuv420p", interpolation="BICUBIC") for n, picture in enumerate(container.decode(video=0)) if n % every == 0]
+        pictures = [picture.reformat(*(size or (picture.width, picture.height)), format="yuv420p", interpolation="BICUBIC")
+                    for n, picture in enumerate(container.decode(video=0)) if n % every == 0]
     return [Frame(*planes(picture)) for picture in pictures], Fraction(rate).limit_denominator(1001) / every
 
 
@@ -79,7 +83,8 @@ def accuracy(packets: list[Packet], kbps: float, rate: Fraction) -> dict:
     sums = np.convolve(bits[begin:], np.ones(length), "valid") / (1000 * kbps * length / float(rate)) - 1
     qps = [packet.header.qp for packet in packets]
     windows = [round(float(share), 4) for share in sums[::max(round(rate), 1)]]
-    return dict(frames=len(bits), kbps=round(kbps, 2), worst=round(float(max(sums, key=abs)), 4), windows=windows, whole=round(float(bits.mean()) * float(rate) / (1000 * kbps) - 1, 4),
+    return dict(frames=len(bits), kbps=round(kbps, 2), worst=round(float(max(sums, key=abs)), 4), windows=windows,
+                whole=round(float(bits.mean()) * float(rate) / (1000 * kbps) - 1, 4),
                 mean_qp=round(statistics.mean(qps), 2), at_bounds=sum(qp in (0, 63) for qp in qps),
                 b_frames=sum(packet.type == FrameType.B for packet in packets))
 
@@ -150,7 +155,8 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("--size", default="176x144")
     parser.add_argument("--larger", default="352x288")
-    parser.add_argument("--full", type=names, default=["night_lights_640x360"], help="names of the clips that are coded at their own size too, with commas between them")
+    parser.add_argument("--full", type=names, default=["night_lights_640x360"],
+                        help="names of the clips that are coded at their own size too, with commas between them")
     parser.add_argument("--seconds", type=float, default=12.2, help="length of each looped clip")
     parser.add_argument("--every", type=int, default=2, help="of so many frames one is kept")
     parser.add_argument("--preset", default="fast")
@@ -160,7 +166,8 @@ def main() -> None:
     conditions = dict(size=arguments.size, seconds=arguments.seconds, every=arguments.every, preset=arguments.preset, bits_per_pixel=BITS_PER_PIXEL)
     if record.get("conditions") != conditions:
         record = dict(conditions=conditions, runs={})
-    record = environment(f"python -m benchmarks.ratecontrol CLIPS --size {arguments.size} --larger {arguments.larger} --full {','.join(arguments.full)} --seconds {arguments.seconds:g} --every {arguments.every} --preset {arguments.preset}") | {
+    record = environment(f"python -m benchmarks.ratecontrol CLIPS --size {arguments.size} --larger {arguments.larger} --full {','.join(arguments.full)} "
+                         f"--seconds {arguments.seconds:g} --every {arguments.every} --preset {arguments.preset}") | {
         "method": " ".join(__doc__.split("\n\n", 2)[2].split()), "conditions": conditions, "runs": record["runs"]}
 
     def run(name: str, work) -> None:
@@ -192,7 +199,8 @@ def main() -> None:
     run("passes", lambda: passes(everything, rate, arguments.preset))
     for name, clip in clips.items():
         run_all(name, lambda: clip)
-    run(f"all at {arguments.larger} cbr", lambda: held(joined(load(path, sides(arguments.larger), arguments.every) for path in paths), rate, "cbr", arguments.preset))
+    run(f"all at {arguments.larger} cbr",
+        lambda: held(joined(load(path, sides(arguments.larger), arguments.every) for path in paths), rate, "cbr", arguments.preset))
     for name in arguments.full:
         run_all(f"{name} at full size", lambda: load(by_name[name], None, arguments.every))
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.refinement CLIP... [--frames 9] [--qp 16,24,32,40] [--steps 1,2,4,6,10] [--json benchmarks/results/refinement.json]
 
-Every clip is coded as a chain, a keyframe and P frames with the encoder's QP offsets, in every way in turn, frame by frame, so that times are to be compared. BD-rates are
-against coding without refinement: of chains, and of their keyframes as stills. The ways: so many steps of refinement; 6 steps of it with whole 8x8 positions zeroed
-where that costs less; and each P frame coded at three QPs, of which the one is kept that costs least at the frame's own.
+Every clip is coded as a chain, a keyframe and P frames with the encoder's QP offsets, in every way in turn, frame by frame, so that times are to be
+compared. BD-rates are against coding without refinement: of chains, and of their keyframes as stills. The ways: so many steps of refinement; 6 steps
+of it with whole 8x8 positions zeroed where that costs less; and each P frame coded at three QPs, of which the one is kept that costs least at the
+frame's own.
 """
 from __future__ import annotations
 

@@ -56,7 +56,8 @@ def intra(name: str, title: str) -> list[str]:
 
 
 def speed() -> list[str]:
-    """What `benchmarks.speed` (of two presets, if both files are there), `benchmarks.exactness` and `benchmarks.endurance` measured, as far as their files are there."""
+    """What `benchmarks.speed` (of two presets, if both files are there), `benchmarks.exactness` and `benchmarks.endurance` measured, as far as their
+    files are there."""
     lines = speed_of("speed")
     if (RESULTS / "speed_ultrafast.json").exists():
         lines += speed_of("speed_ultrafast")
@@ -73,13 +74,15 @@ def speed_of(name: str) -> list[str]:
     rows = [[clip, found["size"], backend, *(f"{r['fps']:.1f} / {r['cpu_ms']:.1f} ms / {r['networks']:.0%}" for r in (speeds["encode"], speeds["decode"]))]
             for clip, found in clips for backend, speeds in found["backends"].items()]
     lines += table(["clip", "size", "backend", "encode: fps / processor / networks", "decode: fps / processor / networks"], rows)
-    rows = [[clip, backend, what, ", ".join(f"{name} {ms:.1f}" for name, ms in speeds[what]["stages"].items() if ms >= 0.05), f"{speeds[what]['peak_rss_mb']:.0f}"]
+    rows = [[clip, backend, what, ", ".join(f"{name} {ms:.1f}" for name, ms in speeds[what]["stages"].items() if ms >= 0.05),
+             f"{speeds[what]['peak_rss_mb']:.0f}"]
             for clip, found in clips for backend, speeds in found["backends"].items() for what in ("encode", "decode")]
     lines += ["", "Where the time goes, milliseconds a frame:", ""] + table(["clip", "backend", "", "stages", "peak memory, MB"], rows)
     rows = [[clip, f"{found['copied']:.0%}", *(f"{found['tiles'][what]['fps']:.2f} / {found['tiles'][what]['cpu']:.2f}" for what in ("encode", "decode"))]
             for clip, found in clips if "tiles" in found]
     if rows:
-        lines += ["", "Networks run on the parts of a frame that are not copied, against all of it (ONNX Runtime): times as fast by the clock / by processor time.", ""]
+        lines += ["", "Networks run on the parts of a frame that are not copied, against all of it (ONNX Runtime): "
+                  "times as fast by the clock / by processor time.", ""]
         lines += table(["clip", "copied", "encode", "decode"], rows)
     return lines
 
@@ -94,8 +97,9 @@ def exactness() -> list[str]:
     if not (RESULTS / "exactness.json").exists():
         return []
     result = load("exactness")
-    lines = heading("Exactness", result) + [f"{result['clip']}, forwards and backwards, QP {result['qp']}, a keyframe every {result['gop']} frames, model {result['model']}. Frames of "
-                                             "which every instruction set parses the same symbols, and dB that a decoder on another backend loses: mean / worst frame.", ""]
+    lines = heading("Exactness", result) + [
+        f"{result['clip']}, forwards and backwards, QP {result['qp']}, a keyframe every {result['gop']} frames, model {result['model']}. Frames of "
+        "which every instruction set parses the same symbols, and dB that a decoder on another backend loses: mean / worst frame.", ""]
     others = sorted({other for found in result["encoders"].values() for other in found["drift"]})
     rows = [[name, str(found["frames"]), ", ".join(f"{level} {count}" for level, count in found["symbols"].items()), f"{found['psnr']:.2f}",
              *(f"{found['drift'][other]['mean']:.4f} / {found['drift'][other]['worst']:.4f}" if other in found["drift"] else "" for other in others)]
@@ -144,16 +148,19 @@ def runs() -> list[str]:
     rows = [[meaning, f"{averages[name]['IP']['mean']:+.1f} %", *(f"{averages[name]['IP']['clips'][clip]:+.1f}" for clip in clips)]
             for name, meaning in RUNS.items()]
     return heading("B frames", rd) + [
-        f"Random access against low delay (`--b-frames 0`): BD-rate (PSNR 6:1:1) against P frames alone, {settings['frames']} frames of a clip, QP {', '.join(map(str, settings['qps']))}.", ""] + table(["B frames", "mean", *clips], rows)
+        f"Random access against low delay (`--b-frames 0`): BD-rate (PSNR 6:1:1) against P frames alone, {settings['frames']} frames of a clip, "
+        f"QP {', '.join(map(str, settings['qps']))}.", ""] + table(["B frames", "mean", *clips], rows)
 
 
-MOTION = """The first {frames} frames of each clip, coded by the peer as I P P P ... (preset medium, constant quantiser, one reference). Our search predicts the same
+MOTION = """\
+The first {frames} frames of each clip, coded by the peer as I P P P ... (preset medium, constant quantiser, one reference). Our search predicts the same
 source frames from the pictures that the peer decoded, at the QP of the same step. PSNR is that of the luma prediction, bits are those of motion a frame.
 x264: its vectors, exported by FFmpeg's decoder, through our compensation, without the blocks that it codes as intra; bits of them by our coder, and in brackets
 those that its own log counts (vectors, partitions and modes). Cost: absolute error + 0.45 step bits, ours against its vectors by our coder.
 x265: FFmpeg's HEVC decoder exports no vectors, so its fields cannot be compared as fields; PSNR (intra blocks included, its own interpolation) and bits are
 those of its log."""
-FLOW = """What candidates of the flow network (`--motion flow`) add to the search, from source frames at the step of the peers' QP {qp}: cost against effort 1 without
+FLOW = """\
+What candidates of the flow network (`--motion flow`) add to the search, from source frames at the step of the peers' QP {qp}: cost against effort 1 without
 them, and CPU time of a frame on one thread. The default is the search alone: what time there is, effort 2 uses better than the network."""
 
 
@@ -199,8 +206,9 @@ def compensation() -> list[str]:
     kinds = list(next(iter(times.values())))
     rows = [[what, *(f"{found[kind]['median']:.2f} ({found[kind]['least']:.2f})" for kind in kinds)] for what, found in times.items()]
     return heading("Motion compensation beside OpenCV", result) + [
-        f"Milliseconds for the three planes of a 1920x1080 picture in 4:2:0, median (least) of interleaved rounds; opencv-python-headless {result['opencv']}. The worst case: every block of 8x8 has a "
-        "random vector of its own, within 15 pixels; a flow is the same vectors, one for each luma sample; remap takes maps of floats.", ""] + table(["", *(kind.replace("1 threads", "1 thread") for kind in kinds)], rows)
+        "Milliseconds for the three planes of a 1920x1080 picture in 4:2:0, median (least) of interleaved rounds; opencv-python-headless "
+        f"{result['opencv']}. The worst case: every block of 8x8 has a random vector of its own, within 15 pixels; a flow is the same vectors, one for "
+        "each luma sample; remap takes maps of floats.", ""] + table(["", *(kind.replace("1 threads", "1 thread") for kind in kinds)], rows)
 
 
 def presets() -> list[str]:
@@ -234,8 +242,9 @@ def lookahead() -> list[str]:
         return []
     results.sort(key=lambda result: result["frames"])
     lines = heading("Lookahead", results[0]) + [
-        f"What keyframes that fit the frames behind them bring, against the same offset for all of them: BD-rate (PSNR 6:1:1) of the default encoder on {len(results[0]['points'])} training clips "
-        f"(QP {', '.join(next(iter(results[0]['points'].values())))}) that end after so many frames, as a scene does.", ""]
+        "What keyframes that fit the frames behind them bring, against the same offset for all of them: BD-rate (PSNR 6:1:1) of the default encoder "
+        f"on {len(results[0]['points'])} training clips (QP {', '.join(next(iter(results[0]['points'].values())))}) "
+        "that end after so many frames, as a scene does.", ""]
     ways = [way for way in results[0]["variants"] if way != "0"]
     return lines + table(["frames", *(f"--lookahead {way}" for way in ways)], [
         [str(result["frames"]), *(f"{result['summary'][way]['bd_psnr']['mean']:+.2f} % ({min(each):+.1f} to {max(each):+.1f})"
@@ -249,9 +258,10 @@ def refinement() -> list[str]:
     result = load("refinement")
     clips = list(result["points"])
     lines = heading("Refinement of latents", result) + [
-        f"Training clips, {result['frames']} frames each, a keyframe and P frames in a chain, QP {', '.join(map(str, result['qps']))}: BD-rate (PSNR 6:1:1) against coding without refinement, of chains and of "
-        "their keyframes alone, and processor time to code a frame, in turn in one run. Steps are those of `--refinement`. The last two bring nothing and are not in the encoder: zeroing whole "
-        "8x8 positions where that costs less by the real picture and tables, after 6 steps; and coding every frame at three QPs, of which the one is kept that costs least at its own.", ""]
+        f"Training clips, {result['frames']} frames each, a keyframe and P frames in a chain, QP {', '.join(map(str, result['qps']))}: BD-rate "
+        "(PSNR 6:1:1) against coding without refinement, of chains and of their keyframes alone, and processor time to code a frame, in turn in one "
+        "run. Steps are those of `--refinement`. The last two bring nothing and are not in the encoder: zeroing whole 8x8 positions where that costs "
+        "less by the real picture and tables, after 6 steps; and coding every frame at three QPs, of which the one is kept that costs least at its own.", ""]
     rows = [[way, f"{r['chain']:+.2f} %", f"{r['keyframes']:+.2f} %", f"x {r['time']:.2f}", *(f"{r['clips'][clip]:+.1f}" for clip in clips)]
             for way, r in result["summary"].items() if way != "none"]
     return lines + table(["", "chains", "keyframes", "time to encode", *clips], rows)
@@ -264,15 +274,17 @@ def tunes() -> list[str]:
     result = load("tunes")
     visual, clips = result["summary"]["visual"], list(result["points"])
     lines = heading("Tune visual", result) + [
-        f"BD-rate of `--tune visual` against `--tune psnr`, {result['frames']} frames of each clip: negative is what it gains. Time to encode x {visual['encode_time']:.2f}.", ""]
+        f"BD-rate of `--tune visual` against `--tune psnr`, {result['frames']} frames of each clip: negative is what it gains. "
+        f"Time to encode x {visual['encode_time']:.2f}.", ""]
     lines += table(["quality", "mean", *clips], [[name, f"{visual[key]['mean']:+.2f} %", *(f"{visual[key]['clips'][clip]:+.1f}" for clip in clips)]
                                                  for key, name in (("bd_ms_ssim", "MS-SSIM of luma"), ("bd_psnr", "PSNR 6:1:1"))])
     if not (RESULTS / "block_qp.json").exists():
         return lines
     blocks = load("block_qp")
-    lines += ["", f"`{blocks['command']}`: what a map of QPs in the stream would bring, on I frames (means over {len(blocks['pictures'])} pictures). Blocks of 32x32 are taken from the "
-              "picture coded at their own QP, as if their coding did not depend on neighbours and the map cost nothing.", ""]
-    return lines + table(["", "BD-rate, MS-SSIM", "BD-rate, PSNR 6:1:1"], [[way, f"{r['ms_ssim']:+.2f} %", f"{r['psnr']:+.2f} %"] for way, r in blocks["mean"].items()])
+    lines += ["", f"`{blocks['command']}`: what a map of QPs in the stream would bring, on I frames (means over {len(blocks['pictures'])} pictures). "
+              "Blocks of 32x32 are taken from the picture coded at their own QP, as if their coding did not depend on neighbours and the map cost nothing.", ""]
+    return lines + table(["", "BD-rate, MS-SSIM", "BD-rate, PSNR 6:1:1"], [[way, f"{r['ms_ssim']:+.2f} %", f"{r['psnr']:+.2f} %"]
+                                                                          for way, r in blocks["mean"].items()])
 
 
 def rate_control() -> list[str]:
@@ -287,13 +299,16 @@ def rate_control() -> list[str]:
         filler = f", {vbv['filler']:.1%} filler" if vbv.get("filler") else ""
         return f"{vbv['underflows']} / {vbv['overflows']}, {vbv['lowest']:.0f} %{filler}"
 
-    rows = [[*name.rsplit(" ", 1), f"{run['kbps']:.1f}", f"{run['frames']} ({run['b_frames']})", f"{run['worst']:+.1%}", " ".join(f"{100 * share:+.1f}" for share in run["windows"]), f"{run['whole']:+.1%}", f"{run['mean_qp']:.1f}", str(run["reencodes"]),
+    rows = [[*name.rsplit(" ", 1), f"{run['kbps']:.1f}", f"{run['frames']} ({run['b_frames']})", f"{run['worst']:+.1%}",
+             " ".join(f"{100 * share:+.1f}" for share in run["windows"]), f"{run['whole']:+.1%}", f"{run['mean_qp']:.1f}", str(run["reencodes"]),
              buffer(run["vbv"]) if "vbv" in run else ""] for name, run in runs.items()]
-    lines += table(["clip", "mode", "kbit/s", "frames (of these B)", "worst 10 s", "10 s from 2, 3, ... s, %", "whole", "mean QP", "coded again", "buffer: under- / overflows, lowest"], rows)
+    lines += table(["clip", "mode", "kbit/s", "frames (of these B)", "worst 10 s", "10 s from 2, 3, ... s, %", "whole", "mean QP", "coded again",
+                    "buffer: under- / overflows, lowest"], rows)
     trace = runs.get("all cbr", {}).get("vbv", {}).get("trace", [])
     if trace:
         parts = [trace[n:n + TRACE_STEP] for n in range(0, len(trace), TRACE_STEP)]
-        lines += ["", f"The buffer of \"all\" at a constant rate, in per cent of its size just after a frame was taken out; lowest and highest of each {TRACE_STEP} frames: "
+        lines += ["", "The buffer of \"all\" at a constant rate, in per cent of its size just after a frame was taken out; "
+                  f"lowest and highest of each {TRACE_STEP} frames: "
                   + ", ".join(f"{min(part):.0f}-{max(part):.0f}" for part in parts) + "."]
     if "passes" in result["runs"]:
         both = result["runs"]["passes"]
@@ -309,8 +324,9 @@ def entropy() -> list[str]:
     levels = sorted({k.split(" ", 1)[1] for c in result["cases"].values() for k in c["times_faster"]}, key=["scalar", "avx2", "avx512"].index)
     rows = [[name, *(f"{c['times_faster'][f'encode {level}']:.1f} / {c['times_faster'][f'decode {level}']:.1f}" for level in levels)]
             for name, c in result["cases"].items()]
-    return heading("Entropy coder against constriction", result) + ["Times faster than constriction's QuantizedGaussian on the same symbols and sigmas, encode / decode; "
-                                                                     f"{result['method']}.", ""] + table(["case", *levels], rows)
+    return heading("Entropy coder against constriction", result) + [
+        "Times faster than constriction's QuantizedGaussian on the same symbols and sigmas, encode / decode; "
+        f"{result['method']}.", ""] + table(["case", *levels], rows)
 
 
 def kernels() -> list[str]:
@@ -324,7 +340,8 @@ def kernels() -> list[str]:
 def main() -> None:
     lines = ["# Benchmarks", "", "Made by `python -m benchmarks.report` from the files under `benchmarks/results`. Speeds are ratios within one run; "
              "the machine had two cores and other work."]
-    lines += video() + tools() + runs() + presets() + lookahead() + refinement() + tunes() + motion() + compensation() + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips")
+    lines += (video() + tools() + runs() + presets() + lookahead() + refinement() + tunes() + motion() + compensation()
+              + intra("rd_intra", "Stills: rate and distortion") + intra("rd_first_frames", "First frames of clips"))
     lines += rate_control() + speed() + entropy() + kernels()
     PAGE.write_text("\n".join(lines) + "\n")
 

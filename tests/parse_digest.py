@@ -34,9 +34,9 @@ def model_of(path: Path) -> Model:
 
 
 def digests(path: Path) -> list[dict[str, str]]:
-    """SHA-256 of what each frame says, in coding order: z (position by position), r (channel by channel), little-endian int16; of I frames
-    sigma indices (uint8), of others the fields into the slots (y, x, int16), how they predict (1 for the sharp filter + 2 for overlap, uint8, where streams say it) and the copied
-    blocks (uint8), where there are any."""
+    """SHA-256 of what each frame says, in coding order: z (position by position), r (channel by channel), little-endian int16; of I frames sigma
+    indices (uint8), of others the fields into the slots (y, x, int16), how they predict (1 for the sharp filter + 2 for overlap, uint8, where streams
+    say it) and the copied blocks (uint8), where there are any."""
     model, found = model_of(path), []
     with StreamReader(path) as reader:
         parser = FrameParser(model, reader.header)

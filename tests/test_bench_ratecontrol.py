@@ -59,7 +59,8 @@ def test_clips_named_are_coded_at_their_own_size_in_every_mode(tmp_path, monkeyp
     monkeypatch.setattr(ratecontrol, "held", fake)
     monkeypatch.setattr(ratecontrol, "held_in_two", lambda frames, rate, preset: fake(frames, rate, "two-pass"))
     monkeypatch.setattr(ratecontrol, "passes", lambda *_: {})
-    monkeypatch.setattr(sys, "argv", ["ratecontrol", str(tmp_path), "--size", "32x32", "--larger", "48x32", "--full", "two,one", "--seconds", "2", "--every", "1", "--output", str(output)])
+    monkeypatch.setattr(sys, "argv", ["ratecontrol", str(tmp_path), "--size", "32x32", "--larger", "48x32", "--full", "two,one",
+                                      "--seconds", "2", "--every", "1", "--output", str(output)])
     ratecontrol.main()
     modes = ("cbr", "vbr", "two-pass")
     assert coded_ones[-6:] == [(64, 20, mode) for _ in range(2) for mode in modes]
@@ -77,7 +78,8 @@ def test_page_has_a_row_for_every_run(tmp_path, monkeypatch):
     run = accuracy(packets([125] * 150), 10, Fraction(10)) | dict(reencodes=3)
     passed = dict(kbps=10.0, psnr_of_mean_error=30.0, mean_psnr=31.0, worst_psnr=25.0)
     record = dict(command="c", date="d", cpu="e", python="3", packages={}, method="m", runs={
-        "all cbr": run | dict(vbv=vbv(packets([125] * 150), 1000, 5000)), "all vbr": run, "night at full size cbr": run | dict(vbv=vbv(packets([125] * 150), 1000, 5000) | dict(filler=0.25)),
+        "all cbr": run | dict(vbv=vbv(packets([125] * 150), 1000, 5000)), "all vbr": run,
+        "night at full size cbr": run | dict(vbv=vbv(packets([125] * 150), 1000, 5000) | dict(filler=0.25)),
         "night at full size two-pass": run, "passes": dict(target=10.0, one=passed, two=passed, two_off=0.0)})
     (tmp_path / "ratecontrol.json").write_text(json.dumps(record))
     monkeypatch.setattr(report, "RESULTS", tmp_path)

@@ -74,7 +74,8 @@ def test_an_intra_payload_costs_two_bytes_beside_its_substream() -> None:
 @pytest.mark.parametrize("data, error", [
     (b"", TruncatedStreamError), (b"\x10", TruncatedStreamError), (b"\x20", CorruptStreamError), (b"\x08", TruncatedStreamError), (b"\x80", CorruptStreamError),
     (b"\2\xff\xff\xff\xff\x0f", TruncatedStreamError), (b"\2", TruncatedStreamError), (b"\0\x04\xff\x7f", TruncatedStreamError),
-    (b"\0\xfc", TruncatedStreamError), (b"\x11", TruncatedStreamError), (b"\x11\2\0", TruncatedStreamError), (b"\x11\xff\xff\xff\xff\x0f\0", TruncatedStreamError),
+    (b"\0\xfc", TruncatedStreamError), (b"\x11", TruncatedStreamError), (b"\x11\2\0", TruncatedStreamError),
+    (b"\x11\xff\xff\xff\xff\x0f\0", TruncatedStreamError),
     (b"\x11\x80\0", CorruptStreamError), (b"\x31\0", CorruptStreamError)])
 def test_lying_sections_have_specific_errors(data: bytes, error: type) -> None:
     with pytest.raises(error) as caught:

@@ -158,8 +158,8 @@ def test_info_without_a_model(monkeypatch, capsys):
 
 @pytest.mark.parametrize("arguments", [
     [], ["encode"], ["encode", "a", "b", "--qp", "64"], ["encode", "a", "b", "--qp", "3", "--quality", "low"],
-    ["encode", "a", "b", "--backend", "abacus"], ["decode", "a", "b.mp4", "--crf", "52"], ["encode", "a", "b", "--frames", "0"], ["info"], ["info", "a", "--system"],
-    ["info", "--system", "--frames"], ["nonsense"], ["compare", "-", "-"],
+    ["encode", "a", "b", "--backend", "abacus"], ["decode", "a", "b.mp4", "--crf", "52"], ["encode", "a", "b", "--frames", "0"],
+    ["info"], ["info", "a", "--system"], ["info", "--system", "--frames"], ["nonsense"], ["compare", "-", "-"],
 ])
 def test_wrong_usage_exits_with_2(arguments, capsys):
     assert run(arguments) == 2

@@ -55,7 +55,8 @@ def test_the_way_that_made_a_picture_is_found(way, depth):
             assert np.array_equal(plane, want)
 
 
-@pytest.mark.parametrize("expected", [None, moving_field().using("sharp", False), moving_field().using("bicubic", True)], ids=["unknown", "sharp", "overlapped"])
+@pytest.mark.parametrize("expected", [None, moving_field().using("sharp", False), moving_field().using("bicubic", True)],
+                         ids=["unknown", "sharp", "overlapped"])
 def test_luma_alone_is_that_of_the_slot_or_at_the_least_effort_made_as_is_expected(expected):
     before = texture(8)
     made = Frame(*moving_field().using("sharp", True).warp(before, 8), 8)

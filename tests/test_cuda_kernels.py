@@ -193,7 +193,7 @@ def test_sigma_indices_are_the_cpus(device, rng, arrays, blank):
 
     scratch = device.empty(network.scratch_bytes(rows, columns), np.uint8)
     features = device.empty((rows * columns, network.hyper), np.uint8)
-    on_device, qp_there = device.upload(np.array([qp], np.int32)), None
+    on_device = device.upload(np.array([qp], np.int32))
     words = None if blank else tuple(device.upload(a.reshape(rows * columns, -1).view(np.uint32)) for a in state)
     if not blank:
         z_index = device.empty((hz * wz, network.hyper), np.uint8)

@@ -13,8 +13,8 @@ from zvc69.errors import ConfigError
 from .inter_samples import HEIGHT, MODEL, WIDTH, picture
 
 CUT = 5
-OPTIONS = [dict(qp=30), dict(qp=34, b_frames=3), dict(qp=34, b_frames="auto"), dict(bitrate=200), dict(qp=30, sigma_reset=2, reference_frames=4), dict(qp=34, b_frames=3, lookahead=4),
-           dict(crf=34, b_frames=0, lookahead=4)]
+OPTIONS = [dict(qp=30), dict(qp=34, b_frames=3), dict(qp=34, b_frames="auto"), dict(bitrate=200), dict(qp=30, sigma_reset=2, reference_frames=4),
+           dict(qp=34, b_frames=3, lookahead=4), dict(crf=34, b_frames=0, lookahead=4)]
 
 
 def clip() -> list[np.ndarray]:

@@ -43,8 +43,8 @@ def test_every_implementation_reads_what_one_has_coded(backend, clip):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_does_not_grow_with_the_clip(clip, tmp_path):
-    """After warming up: less than two frames of 64x64 for every frame coded, of which each takes hundreds of kilobytes on its way. With one arena of glibc's for all
-    threads: several come and go by megabytes."""
+    """After warming up: less than two frames of 64x64 for every frame coded, of which each takes hundreds of kilobytes on its way. With one arena of
+    glibc's for all threads: several come and go by megabytes."""
     command = [sys.executable, "-m", "benchmarks.endurance", clip, "--frames", "400", "--model", MODEL, "--json", tmp_path / "found.json"]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"MALLOC_ARENA_MAX": "1"}, cwd=Path(__file__).parent.parent)
     sizes = json.loads((tmp_path / "found.json").read_text())["rss_mb"]

@@ -31,7 +31,8 @@ def run(monkeypatch, *arguments) -> None:
 
 def test_variants_are_measured_beside_each_other(clip, tmp_path, monkeypatch, capsys):
     result = tmp_path / "result.json"
-    arguments = ["others", clip, "--set", f"one=model={MODEL},b_frames=0", "--set", f"b=model={MODEL},b_frames=3", "--qp", "20,40", "--threads", 1, "--json", result]
+    arguments = ["others", clip, "--set", f"one=model={MODEL},b_frames=0", "--set", f"b=model={MODEL},b_frames=3",
+                 "--qp", "20,40", "--threads", 1, "--json", result]
     run(monkeypatch, *arguments)
     data = json.loads(result.read_text())
     points, summary = data["points"]["clouds"], data["summary"]
@@ -75,7 +76,8 @@ def test_wide_clips_may_be_made_smaller(clip):
 def test_late_frames_count_for_those_that_hold_them_back(clip):
     """However the encoder gives its packets: a point has the time of all of them."""
     options = dict(model=MODEL, threads=1)
-    found = lockstep.points(next(iter(find_clips([clip], 6))), dict(now=options | dict(lookahead=0, b_frames=3), later=options | dict(lookahead=6, b_frames=3)), 30)
+    found = lockstep.points(next(iter(find_clips([clip], 6))), dict(now=options | dict(lookahead=0, b_frames=3),
+                                                                    later=options | dict(lookahead=6, b_frames=3)), 30)
     assert 0.3 < found["now"]["encode_ms"] / found["later"]["encode_ms"] < 3
 
 
@@ -84,7 +86,8 @@ def test_page_has_a_row_for_every_length_of_groups(tmp_path, monkeypatch):
     assert report.lookahead() == []
     for frames in (17, 9):
         rates = dict(bd_psnr=dict(mean=-0.1 * frames, clips=dict(a=-2.0, b=0.5)))
-        record = dict(command="c", date="d", cpu="e", python="3", packages={}, frames=frames, variants={"0": {}, "5": {}}, points=dict(a={"28": {}}, b={"28": {}}), summary={"5": rates})
+        record = dict(command="c", date="d", cpu="e", python="3", packages={}, frames=frames, variants={"0": {}, "5": {}},
+                      points=dict(a={"28": {}}, b={"28": {}}), summary={"5": rates})
         (tmp_path / f"lookahead_{frames}.json").write_text(json.dumps(record))
     rows = [line for line in report.lookahead() if line.startswith("| 9 ") or line.startswith("| 17 ")]
     assert rows == ["| 9 | -0.90 % (-2.0 to +0.5) |", "| 17 | -1.70 % (-2.0 to +0.5) |"]

@@ -70,10 +70,12 @@ def test_constant_quality_is_coarser_where_much_changes():
 
 
 def test_constant_qp_is_constant():
-    assert {frame.qp - frame.offset for kind in (STILL, NOISY) for frame in simulate([Scene(30, *kind)])} == {32}          # what the simulator takes for the model's medium quality
+    # 32 is what the simulator takes for the model's medium quality.
+    assert {frame.qp - frame.offset for kind in (STILL, NOISY) for frame in simulate([Scene(30, *kind)])} == {32}
 
 
-@pytest.mark.parametrize("options", [dict(bitrate=6000, vbv_bufsize=6000), dict(bitrate=6000, vbv_bufsize=200.1, gop=0), dict(bitrate=2000, vbv_bufsize=500, passes=2)], ids=str)
+@pytest.mark.parametrize("options", [dict(bitrate=6000, vbv_bufsize=6000), dict(bitrate=6000, vbv_bufsize=200.1, gop=0),
+                                     dict(bitrate=2000, vbv_bufsize=500, passes=2)], ids=str)
 @pytest.mark.parametrize("video", ["still", "short cuts"])
 def test_buffer_of_constant_rate_neither_overflows_nor_runs_empty_at_high_rates(video, options):
     bits, rate, size = [frame.bits for frame in simulate(VIDEOS[video], **options)], 1000 * options["bitrate"] / 30, 1000 * options["vbv_bufsize"]

@@ -28,7 +28,9 @@ def coded(frames: int = 120, **options):
     return encoder, packets
 
 
-@pytest.mark.parametrize("options", [dict(gop=30), dict(gop=30, b_frames=3), dict(gop=60, b_frames=7, preset="fast"), dict(b_frames="auto", preset="fast", lookahead=12), dict(gop=0, preset="ultrafast", b_frames=0), dict(gop=40, sigma_reset=4)], ids=str)
+@pytest.mark.parametrize("options", [dict(gop=30), dict(gop=30, b_frames=3), dict(gop=60, b_frames=7, preset="fast"),
+                                     dict(b_frames="auto", preset="fast", lookahead=12), dict(gop=0, preset="ultrafast", b_frames=0),
+                                     dict(gop=40, sigma_reset=4)], ids=str)
 def test_buffer_of_a_constant_rate_never_runs_empty_nor_over(options):
     encoder, packets = coded(bitrate=200, vbv_bufsize=100, **options)
     sizes = [8 * len(packet) for packet in packets]
@@ -57,7 +59,8 @@ def test_frames_coded_again_leave_no_trace():
 
 
 @pytest.mark.parametrize("options, message", [
-    (dict(bitrate=100, qp=30), "qp or bitrate, not both"), (dict(bitrate=100, crf=30, qp=3), "one of qp, crf, bitrate"), (dict(qp=30, vbv_bufsize=100), "needs bitrate or crf"),
+    (dict(bitrate=100, qp=30), "qp or bitrate, not both"), (dict(bitrate=100, crf=30, qp=3), "one of qp, crf, bitrate"),
+    (dict(qp=30, vbv_bufsize=100), "needs bitrate or crf"),
     (dict(bitrate=100, vbv_maxrate=200), "needs vbv_bufsize"), (dict(bitrate=100, vbv_maxrate=50, vbv_bufsize=100), "below the bitrate"),
     (dict(crf=30, vbv_bufsize=100), "needs vbv_maxrate"), (dict(bitrate=500, vbv_bufsize=10), "less than one frame"),
 ])

@@ -47,7 +47,8 @@ def run(frames: int = 5, **options):
     return packets, kept, shown, originals
 
 
-@pytest.mark.parametrize("options", [dict(), dict(b_frames=3), dict(tune="visual"), dict(rounding="plain"), dict(qp=50), dict(gop=1), dict(sigma_reset=2)], ids=str)
+@pytest.mark.parametrize("options", [dict(), dict(b_frames=3), dict(tune="visual"), dict(rounding="plain"), dict(qp=50),
+                                     dict(gop=1), dict(sigma_reset=2)], ids=str)
 def test_decoders_show_what_the_encoder_kept(options):
     _, kept, shown, _ = run(refinement=3, **options)
     for n, frame in enumerate(shown):
@@ -134,7 +135,8 @@ def test_cost_is_that_of_bits_and_of_the_picture():
     nothing = refinement.Rounded([np.zeros((8, 12, 24), np.uint8)] * 4, [np.zeros((8, 12, 24), np.int16)] * 4, np.empty(0), None)
     target = Target.of(np.full((96, 8, 12), 250, np.float32), 96, 64, 21, None)
     expected = (64 + 32 * chroma_weight(21)) * 96 * 5 ** 2 / step_size(21) ** 2      # of a picture that is clipped to white
-    assert refiner.cost(nothing, np.full((96, 8, 12), 300, np.float32), 21, target) == pytest.approx(expected * refinement.DISTORTION_SHARE * model.manifest.distortion, rel=1e-5)
+    assert refiner.cost(nothing, np.full((96, 8, 12), 300, np.float32), 21, target) == pytest.approx(
+        expected * refinement.DISTORTION_SHARE * model.manifest.distortion, rel=1e-5)
 
 
 def test_copied_blocks_and_what_is_outside_do_not_count():

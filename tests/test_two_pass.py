@@ -122,8 +122,8 @@ def test_binary_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("options, message", [
-    (dict(width=80), "width 64, now 80"), (dict(fps=30), "fps 25, now 30"), (dict(gop=24), "structure gop 12, now gop 24"), (dict(b_frames=3), "b_frames 0, now b_frames 3"),
-    (dict(scene_cut=False), "scene_cut True"), (dict(depth=10), "depth 8, now 10"),
+    (dict(width=80), "width 64, now 80"), (dict(fps=30), "fps 25, now 30"), (dict(gop=24), "structure gop 12, now gop 24"),
+    (dict(b_frames=3), "b_frames 0, now b_frames 3"), (dict(scene_cut=False), "scene_cut True"), (dict(depth=10), "depth 8, now 10"),
 ])
 def test_statistics_of_another_clip_or_settings_are_refused(stats, options, message):
     given = OPTIONS | dict(width=WIDTH, height=HEIGHT, fps=25) | options
@@ -157,8 +157,8 @@ def test_other_number_of_frames_is_refused(clip, stats):
 
 
 @pytest.mark.parametrize("how, message", [
-    (dict(passes=2, bitrate=None, qp=30), "needs a bitrate"), (dict(passes=3), "passes is 1 or 2"), (dict(pass_number=1), "belong together"), (dict(stats="x"), "belong together"),
-    (dict(passes=2, pass_number=1, stats="x"), "one of two alone"), (dict(passes=2, target_size=3), "take no passes"),
+    (dict(passes=2, bitrate=None, qp=30), "needs a bitrate"), (dict(passes=3), "passes is 1 or 2"), (dict(pass_number=1), "belong together"),
+    (dict(stats="x"), "belong together"), (dict(passes=2, pass_number=1, stats="x"), "one of two alone"), (dict(passes=2, target_size=3), "take no passes"),
 ])
 def test_what_makes_no_sense_is_refused(clip, how, message):
     with pytest.raises(ConfigError, match=message):

@@ -33,9 +33,10 @@ def card(folder: Path, manifests: list[Path], rd: Path | None, logs: Sequence[Pa
         lines += ["", manifest["training"]["origin"]]
     if apart := manifest.get("training_intra"):
         own = ModelConfig(**manifest["config_intra"])
-        lines += ["", f"Keyframes have a network of their own, {own.name}, {sum(p.numel() for p in Network(own).parameters()) / 1e6:.2f} M parameters with those "
-                  f"of references, which it does not use: {apart['seconds'] / 3600:.2f} hours in all, {apart['steps']} steps. What it has in common with the history "
-                  "above was done once.", "", "| phase | minutes | steps | crops | crop size | step size |", "|---|---|---|---|---|---|"] + _history(apart)
+        lines += ["", f"Keyframes have a network of their own, {own.name}, {sum(p.numel() for p in Network(own).parameters()) / 1e6:.2f} M parameters "
+                  f"with those of references, which it does not use: {apart['seconds'] / 3600:.2f} hours in all, {apart['steps']} steps. "
+                  "What it has in common with the history above was done once.", "",
+                  "| phase | minutes | steps | crops | crop size | step size |", "|---|---|---|---|---|---|"] + _history(apart)
     if logs:
         lines += ["", "Learning curve: mean J per tenth of a run (bits per pixel + distortion, weighted by QP as in docs/TRAINING.md; it counts bits",
                   "with noise in U0 to U3 and coded symbols in U4 and U5, so phases do not compare).", "", "| phase | J |", "|---|---|"]

@@ -72,8 +72,9 @@ def curve(network: Network, intra: Network, clip: torch.Tensor, b_frames: int = 
     """Frames coded as `structure` says, with the encoder's rounding and copy blocks; all of QPS beside each other."""
     frames = clip.shape[1]
     bits, psnr = torch.zeros(len(QPS)), torch.zeros(len(QPS), 3)
-    coded = code_sequence(network, clip.repeat(len(QPS), 1, 1, 1, 1), structure(frames, b_frames), torch.tensor(QPS), torch.Generator().manual_seed(0), chances=ENCODER,
-                          rate="coded", rd=True, skip_below=SKIP_BELOW, half_sigma=False, intra=None if intra is network else intra)
+    coded = code_sequence(network, clip.repeat(len(QPS), 1, 1, 1, 1), structure(frames, b_frames), torch.tensor(QPS),
+                          torch.Generator().manual_seed(0), chances=ENCODER, rate="coded", rd=True, skip_below=SKIP_BELOW, half_sigma=False,
+                          intra=None if intra is network else intra)
     for _, picture, _, out in coded:
         bits += (out.y_bits + out.z_bits) / SIZE ** 2 / frames
         error = (out.picture.round().clamp(0, 255) - picture) ** 2
@@ -83,7 +84,8 @@ def curve(network: Network, intra: Network, clip: torch.Tensor, b_frames: int = 
 
 
 def compare(networks: Sequence[tuple[Network, Network]], clips: Path, frames: int, b_frames: int = 0) -> tuple[list[float], list[Curve]]:
-    """Of each pair of networks, of P and B frames and of keyframes: mean BD-rate against the first over the clips of a folder, in per cent, and its curve, a mean over clips."""
+    """Of each pair of networks, of P and B frames and of keyframes: mean BD-rate against the first over the clips of a folder, in per cent, and its
+    curve, a mean over clips."""
     curves = []
     for path in media_files(clips):
         clip = middle(path, frames)

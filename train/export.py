@@ -129,8 +129,8 @@ def _compressed(arrays: dict[str, np.ndarray]) -> bytes:
 
 @torch.no_grad()
 def check_export(network: Network, folder: Path, picture: torch.Tensor, qps=(0, 12, 25, 38, 50, 63)) -> dict[str, float]:
-    """Proof on one picture (1, 96, h, w), as a keyframe, which `network` codes: sigma indices of PyTorch and of the compiled integer network are equal, pictures of
-    PyTorch and ONNX Runtime within PICTURE_TOLERANCE. Returns the largest differences; raises AssertionError."""
+    """Proof on one picture (1, 96, h, w), as a keyframe, which `network` codes: sigma indices of PyTorch and of the compiled integer network are
+    equal, pictures of PyTorch and ONNX Runtime within PICTURE_TOLERANCE. Returns the largest differences; raises AssertionError."""
     model = Model(folder)
     backend = create_backend("cpu", model)
     worst = dict(picture=0.0, y=0.0)
