@@ -241,7 +241,9 @@ def test_reader_that_goes_away_is_no_error_message(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_interrupt_exits_with_130_and_leaves_no_file(tmp_path):
-    process = subprocess.Popen([*COMMAND, "encode", "-", str(tmp_path / "x.zvc")], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    # What runs in the background of a shell without job control, and its children, ignore interrupts.
+    process = subprocess.Popen([*COMMAND, "encode", "-", str(tmp_path / "x.zvc")], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     process.stdin.write(b"YUV4MPEG2 W64 H48 F25:1\n")
     process.stdin.flush()
     deadline = time.monotonic() + 60
