@@ -26,6 +26,7 @@ class Phase:
     intra_every: int = 0         # each n-th step is one of 16 intra crops, of stills too; 0 = none
     through_time: bool = False   # gradients reach the frames that a frame refers to
     rate: float = 4e-4           # Adam's step at the top of the schedule
+    qps: tuple[int, int] = (0, MAX_QP)    # of most samples: what such frames have in videos of usual quality
     bits: Rate = "noise"         # how bits are counted: see Network.forward
     intra_bits: Rate | None = None    # the same in steps of intra crops, if another
     rd: bool = False             # the encoder's own rounding and skip rule
@@ -41,9 +42,9 @@ PHASES = {p.name: p for p in (
     Phase("U2", crop=224, batch=4, frames=5, rate=3e-4, intra_every=4, through_time=True),
     Phase("U3", crop=224, batch=4, frames=5, rate=3e-4, between=0.35, intra_every=4, through_time=True),
     Phase("U3R", crop=192, batch=4, frames=4, rollout=9, rate=3e-4, between=0.3, intra_every=3, through_time=True,
-          rd=True, skip_below=SKIP_BELOW, intra_bits="mixed"),
+          rd=True, skip_below=SKIP_BELOW, intra_bits="mixed", qps=(12, MAX_QP)),
     Phase("U3L", crop=224, batch=2, frames=13, rate=1.5e-4, between=0.35, intra_every=8, through_time=True, checkpointed=True),
-    Phase("UI", bits="mixed", rd=True, skip_below=SKIP_BELOW),
+    Phase("UI", bits="mixed", rd=True, skip_below=SKIP_BELOW, qps=(0, 48)),
     Phase("U4", rate=1.2e-4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
     # no gradients through time here: with "mixed" bits their norm rose a hundredfold within half an hour, and BD-rate got worse
     Phase("U5", crop=224, batch=4, frames=5, rate=1.2e-4, between=0.35, intra_every=4, bits="mixed", rd=True, exact=True, skip_below=SKIP_BELOW),
@@ -52,6 +53,7 @@ INTRA_CROPS = 16
 INTRA_SIZE = 192
 LEVELS = 3            # of B frames at most
 LONG_SHARE = 0.7      # of the sequences with B frames that have as many levels
+ANY_QP_SHARE = 0.15   # of the samples of a phase with QPs of its own that may have any other
 
 
 class Steps:
@@ -100,4 +102,6 @@ class Steps:
         return torch.stack([j.mean(), bpp.mean(), luma.mean()]).detach(), n
 
     def _qp(self, n: int) -> torch.Tensor:
-        return torch.randint(0, MAX_QP + 1, (n,), generator=self._generator)
+        low, high = self._phase.qps
+        usual, every = (torch.randint(first, last + 1, (n,), generator=self._generator) for first, last in ((low, high), (0, MAX_QP)))
+        return torch.where(torch.rand(n, generator=self._generator) < ANY_QP_SHARE, every, usual)

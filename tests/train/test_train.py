@@ -15,7 +15,7 @@ from train.export import check_export, count_symbols, write_model  # noqa: E402
 from train.layers import pack, step_size, unpack  # noqa: E402
 from train.network import Network  # noqa: E402
 from train.rate import gaussian_bits, lagrangian, rd_round, threshold_table  # noqa: E402
-from train.steps import PHASES  # noqa: E402
+from train.steps import PHASES, Steps  # noqa: E402
 from train.trainer import Trainer  # noqa: E402
 
 QUALITY = {"low": 50, "medium": 41, "high": 33, "very-high": 23}
@@ -117,6 +117,12 @@ def test_every_phase_lowers_the_loss_and_resumes(phase, stills, clips, tmp_path)
     again.resume(tmp_path / "checkpoint.pt")
     again.run(p, data, minutes=60, max_steps=2)
     assert again.progress.steps == 42 and len(again.progress.history) == 2
+
+
+def test_most_samples_have_the_phases_qps(stills):
+    qp = Steps(PHASES["UI"], [stills], 0)._qp(4000)
+    low, high = PHASES["UI"].qps
+    assert 0.93 < ((qp >= low) & (qp <= high)).float().mean() < 0.99 and qp.min() == 0 and qp.max() == 63
 
 
 def test_keyframes_of_a_network_of_their_own_do_not_learn(clips, tmp_path):
