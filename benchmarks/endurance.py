@@ -3,12 +3,14 @@
     python -m benchmarks.endurance CLIP [--frames 1000] [--qp 36] [--model lite] [--json FILE]
 
 Every frame is coded, decoded and forgotten in one process. `rss_mb` is what the process holds of memory after every tenth of the frames; `growth_mb` what
-came in addition after the second tenth, when all pools and runtimes have what they need.
+came in addition after the second tenth, when all pools and runtimes have what they need. All threads share one arena of glibc's allocator (MALLOC_ARENA_MAX=1,
+unless the environment says otherwise): several come and go by some ten megabytes, which would hide what is lost.
 """
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterable
@@ -21,6 +23,7 @@ from zvc69.media import open_source
 from zvc69.model import load_model
 
 SAMPLES = 10
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 
 
 def resident_mb() -> float:
@@ -49,6 +52,8 @@ def main() -> None:
     parser.add_argument("--model", default="lite")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    if not ONE_ARENA.keys() & os.environ.keys():      # read when a process begins
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.endurance", *sys.argv[1:]], os.environ | ONE_ARENA)
     with open_source(args.clip) as source:
         frames = list(source)
         encoder = Encoder(source.width, source.height, source.fps, depth=source.depth, qp=args.qp, preset=args.preset, model=args.model)

@@ -113,7 +113,8 @@ def endurance() -> list[str]:
     result = load("endurance")
     return heading("Memory over a long run", result) + [
         f"{result['clip']}, {result['frames']} frames coded and decoded in one process, model {result['model']}: MB resident after every tenth of them "
-        f"{', '.join(f'{size:.0f}' for size in result['rss_mb'])}; {result['growth_mb']:.1f} MB more than after the second tenth."]
+        f"{', '.join(f'{size:.0f}' for size in result['rss_mb'])}; {result['growth_mb']:.1f} MB more than after the second tenth at most. "
+        "All threads share one arena of glibc's allocator."]
 
 
 TOOLS = {"no-vectors": "vectors (against `--motion none`)", "one-reference": "slot B and older references (against `--reference-frames 1`)",
