@@ -23,7 +23,7 @@ from zvc69.media import open_source
 from zvc69.model import load_model
 
 SAMPLES = 10
-ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+ARENAS = "MALLOC_ARENA_MAX"
 
 
 def resident_mb() -> float:
@@ -52,8 +52,8 @@ def main() -> None:
     parser.add_argument("--model", default="lite")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    if not ONE_ARENA.keys() & os.environ.keys():      # read when a process begins
-        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.endurance", *sys.argv[1:]], os.environ | ONE_ARENA)
+    if ARENAS not in os.environ:      # read when a process begins
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.endurance", *sys.argv[1:]], os.environ | {ARENAS: "1"})
     with open_source(args.clip) as source:
         frames = list(source)
         encoder = Encoder(source.width, source.height, source.fps, depth=source.depth, qp=args.qp, preset=args.preset, model=args.model)

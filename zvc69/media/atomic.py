@@ -54,8 +54,13 @@ class AtomicFile(io.RawIOBase):
         """Close, and give the file its name. Does nothing on a closed file."""
         if self._file.closed:
             return
-        with naming(self._named):
-            self._file.close()
+        try:
+            with naming(self._named):
+                self._file.close()
+        except OSError:     # a full disk: what is buffered is written only now
+            if not self._direct:
+                self._temporary.unlink(missing_ok=True)
+            raise
         if not self._direct:
             os.replace(self._temporary, self.path)
         super().close()

@@ -22,8 +22,8 @@ def with_channels_last(model: openvino.Model, inputs: Collection[str], output: s
         kind, name = node.get_type_name(), node.get_friendly_name()
         if kind == "Parameter":
             if name in inputs:
-                first, channels, rows, columns = node.get_partial_shape()
-                last[name] = opset13.parameter(openvino.PartialShape([first, rows, columns, channels]), node.get_element_type(), name)
+                batch, channels, rows, columns = node.get_partial_shape()
+                last[name] = opset13.parameter(openvino.PartialShape([batch, rows, columns, channels]), node.get_element_type(), name)
                 last[name].output(0).get_tensor().set_names({name})
             parameters.append(last.get(name, node))
             continue
@@ -36,7 +36,9 @@ def with_channels_last(model: openvino.Model, inputs: Collection[str], output: s
                                                           for source, value in zip(sources, node.input_values())))
         elif kind == "Result":
             named = output in node.input_value(0).get_names()
-            end = last.get(sources[0]) or (_last(node.input_value(0)) if named else None)
+            end = last.get(sources[0])
+            if end is None and named:
+                end = _last(node.input_value(0))
             if end is not None:
                 end = end if named else _first(end)
                 end.output(0).get_tensor().set_names(node.input_value(0).get_names())

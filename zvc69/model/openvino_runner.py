@@ -13,17 +13,16 @@ from .channel_last import with_channels_last
 from .sizes import size_of
 from .store import Model
 
+CHANNEL_LAST = {f"{stage}_{kind}": ("r", "slot_a", "slot_b") if stage == "decode" else ("r",)
+                for stage in ("decode", "refine", "synthesise") for kind in ("intra", "inter")}
+"""Graphs whose pictures come out with the channels as the last axis in memory, and the inputs that they take like that, as far as they have them."""
+PICTURE = "picture"
+
 
 def computes_in(precision: str) -> bool:
     """Whether this processor has instructions for it: "f32", "bf16"."""
     names = {"f32": "FP32", "bf16": "BF16"}
     return names[precision] in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-CHANNEL_LAST = {f"{stage}_{kind}": ("r", "slot_a", "slot_b") if stage == "decode" else ("r",)
-                for stage in ("decode", "refine", "synthesise") for kind in ("intra", "inter")}
-"""Graphs whose pictures come out with the channels as the last axis in memory, and the inputs that they take like that, as far as they have them.
-Reordering takes 12 % of the time of a 1280x720 frame in bfloat16 (two at a time)."""
-PICTURE = "picture"
 
 
 class OpenVinoRunner:

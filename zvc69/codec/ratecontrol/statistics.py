@@ -13,7 +13,7 @@ from ...bitstream import FileHeader, FrameType
 from ...config import EncoderConfig
 from ...core.checksum import crc32c
 from ...errors import StatisticsError
-from ...media import Frame
+from ...media import AtomicFile, Frame
 
 FORMAT = "zvc69 statistics"
 VERSION = 1
@@ -68,10 +68,8 @@ class Statistics:
         """Write the file; it appears when it is whole. Raises OSError."""
         lines = "".join(json.dumps(astuple(frame)) + "\n" for frame in self.frames)
         head = dict(format=FORMAT, version=VERSION, clip=asdict(self.clip), frames=len(self.frames), checksum=crc32c(lines.encode()))
-        path = Path(path)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-        temporary.write_text(json.dumps(head) + "\n" + lines)
-        os.replace(temporary, path)
+        with AtomicFile(path) as file:
+            file.write((json.dumps(head) + "\n" + lines).encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Statistics:
