@@ -126,7 +126,7 @@ def check_conformance(s: Setting) -> str:
             same(f"r of frame {number}, step {k}", there[k].reshape(-1), r[step == k].astype(np.int16))
         if number < 2:
             prediction = None if field is None else predict(field.warp(planes, shape.depth), None, shape.depth, between=False)
-            packed = s.cpu.decode(said.z, said.r, s.qp, None if prediction is None else prediction.slots)
+            packed = s.cpu.decode(said.z, said.r, s.qp, None if prediction is None else prediction.slots).picture
             mine = pack.unpack(packed, shape.width, shape.height, shape.depth)
             mine = mine if prediction is None else copy_blocks(mine, prediction.planes, None)
             worst = max(worst, *(int(np.abs(a.astype(int) - b).max()) for a, b in zip(mine, made)))

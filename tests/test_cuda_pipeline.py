@@ -71,7 +71,7 @@ class Cpu:
         said, prediction = symbols(z, sigma, qp), None
         if field is not None:
             prediction = predict(field.warp(self.planes, shape.depth), None, shape.depth, between=False)
-        packed = self.backend.decode(said.z, said.r, qp, None if prediction is None else prediction.slots)
+        packed = self.backend.decode(said.z, said.r, qp, None if prediction is None else prediction.slots).picture
         planes = unpack(packed, shape.width, shape.height, shape.depth)
         if prediction is not None:
             planes = copy_blocks(planes, prediction.planes, copy)

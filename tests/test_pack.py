@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from tests.checkcore.check_pack import planes
 from zvc69.core import cpu, pack
+from zvc69.core import layout as layouts
+from zvc69.core.layout import BFLOAT16, Layout, to_float32
 
 
 @pytest.mark.parametrize("level", cpu.available())
@@ -56,6 +58,53 @@ def test_pack_fills_the_array_given():
             pack.pack(*picture, 8, wrong)
 
 
+IN_BFLOAT16 = Layout(channel_last=True, bfloat16=True)
+
+
+def test_samples_of_8_bits_are_exact_in_bfloat16():
+    picture = planes(np.random.default_rng(0), 70, 50, 8)
+    out = IN_BFLOAT16.empty(96, 8, 12)
+    assert pack.pack(*picture, 8, out) is out and out.dtype == BFLOAT16
+    np.testing.assert_array_equal(to_float32(out), pack.pack(*picture, 8))
+    for got, want in zip(pack.unpack(out, 70, 50, 8), picture):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_bfloat16_is_refused_where_it_is_not_exact_or_channels_come_first():
+    picture = planes(np.random.default_rng(0), 64, 32, 10)
+    with pytest.raises(ValueError, match="at depth 8 bfloat16 too"):
+        pack.pack(*picture, 10, IN_BFLOAT16.empty(96, 4, 8))
+    with pytest.raises(ValueError, match="at depth 8 bfloat16 too"):
+        pack.pack(*planes(np.random.default_rng(0), 64, 32, 8), 8, np.empty((96, 4, 8), BFLOAT16))
+
+
+@pytest.mark.parametrize("layout", [Layout(), Layout(channel_last=True), IN_BFLOAT16])
+def test_a_difference_and_its_prediction_make_the_picture(layout):
+    """Whole numbers below 256 are exact in every type; the mean of two pictures is rounded once, with what is added."""
+    rng = np.random.default_rng(0)
+    difference, a, b = (layout.empty(96, 4, 8) for _ in range(3))
+    pack.pack(*planes(rng, 64, 32, 8), 8, a)
+    pack.pack(*planes(rng, 64, 32, 8), 8, b)
+    difference[:] = 0x3F00 if layout.bfloat16 else 0.5
+    for prediction, wanted in (((a, a, 0.0), to_float32(a)), ((a, b, 0.0), to_float32(a)), ((a, b, 0.5), (to_float32(a) + to_float32(b)) / 2)):
+        for got, want in zip(pack.unpack(difference, 64, 32, 8, prediction=prediction), pack.unpack(wanted + np.float32(0.5), 64, 32, 8)):
+            np.testing.assert_array_equal(got, want)
+
+
+def test_rounding_comes_after_the_addition():
+    difference, a, b = (np.zeros((96, 4, 4), np.float32) for _ in range(3))
+    difference[:5, 0, 0], a[:5, 0, 0], b[:5, 0, 0] = [0.25, 0.25, 0.5, -300, np.nan], [1, 2, 254, 7, 7], [1.5, 2.5, 255.5, 7, 7]
+    assert pack.unpack(difference, 32, 32, 8, prediction=(a, b, 0.5))[0][0, :5].tolist() == [2, 2, 255, 0, 0]
+
+
+def test_rejects_a_prediction_unlike_what_is_added_to_it():
+    difference = np.zeros((96, 4, 8), np.float32)
+    for wrong in (difference.astype(BFLOAT16), difference[:, :, :4], difference[:95], difference.astype(np.float64)):
+        for prediction in ((wrong, difference, 0.5), (difference, wrong, 0.5)):
+            with pytest.raises(ValueError, match="pictures of the prediction must be float32"):
+                pack.unpack(difference, 64, 32, 8, prediction=prediction)
+
+
 def test_rejects_planes_that_do_not_fit():
     y, u, v = planes(np.random.default_rng(0), 33, 31, 8)
     for wrong in ((y, u[:-1], v, 8), (y, u, v[:, 1:], 8), (y, u, v, 10), (y, u, v, 9), (y[None], u, v, 8),
@@ -73,4 +122,4 @@ def test_rejects_tensors_that_do_not_fit():
 
 
 def test_documentation_examples():
-    assert doctest.testmod(pack).failed == 0
+    assert doctest.testmod(pack).failed == 0 and doctest.testmod(layouts).failed == 0

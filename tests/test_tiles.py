@@ -93,9 +93,9 @@ def test_decoded_parts_are_those_of_the_whole_picture(name):
     rng, backend = np.random.default_rng(1), create_backend("cpu", load_model(name))
     for rows, columns, share, blend in ((7, 9, 0.9, 0.0), (1, 5, 0.6, 0.5), (6, 1, 0.5, 0.0), (9, 12, 0.97, 0.5), (5, 6, 0.7, 0.0)):
         copy, coded, _, slots, z, r = random_frame(rng, rows, columns, share, blend)
-        whole = backend.decode(z, r, 30, slots)
+        whole = backend.decode(z, r, 30, slots).picture
         with always, patch.object(tiled.TiledFrames, "decode", autospec=True, side_effect=tiled.TiledFrames.decode) as ran:
-            parts = backend.decode(z, r, 30, slots, copy)
+            parts = backend.decode(z, r, 30, slots, copy).picture
         assert ran.called == (copy.mean() >= tiled.LEAST_COPIED)
         assert np.abs(parts[:, coded] - whole[:, coded]).max(initial=0) < TOLERANCE
 

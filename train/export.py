@@ -137,7 +137,7 @@ def check_export(network: Network, folder: Path, picture: torch.Tensor, qps=(0, 
     for qp in qps:
         out: Output = network(picture, torch.tensor([qp]), rate="coded", rd=True, skip_below=SKIP_BELOW, half=False)
         _check_indices(model.intra_integers.sigma, out, qp)
-        decoded = backend.decode(out.z[0].numpy(), out.r[0].numpy(), qp)
+        decoded = backend.decode(out.z[0].numpy(), out.r[0].numpy(), qp).picture
         worst["picture"] = max(worst["picture"], float(np.abs(decoded - out.picture[0].numpy()).max()))
         analysis = backend.analyse(picture[0].numpy(), qp)
         y = network.analyse(network.transform(picture), None, network.blank, torch.tensor([qp]))[0].numpy()

@@ -63,6 +63,47 @@ struct Words<4> {
     }
 };
 
+// Levels of eight samples, channels last: of a block of eight, or of two of four that are `block` values apart.
+template <int kBlock>
+struct Eight {
+    static __m256 load(const float* p, std::ptrdiff_t block) { return kBlock == 8 ? _mm256_loadu_ps(p) : _mm256_loadu2_m128(p + block, p); }
+    static __m256 load(const std::uint16_t* p, std::ptrdiff_t block) {
+        const auto four = [](const std::uint16_t* q) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(q)); };
+        const __m128i bits = kBlock == 8 ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)) : _mm_unpacklo_epi64(four(p), four(p + block));
+        return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+    }
+
+    static void store(float* p, std::ptrdiff_t block, __m256 levels) {
+        if constexpr (kBlock == 8) {
+            _mm256_storeu_ps(p, levels);
+        } else {
+            _mm256_storeu2_m128(p + block, p, levels);
+        }
+    }
+    // Levels that bfloat16 holds: the lower halves are zero.
+    static void store(std::uint16_t* p, std::ptrdiff_t block, __m256 levels) {
+        const __m256i upper = _mm256_srli_epi32(_mm256_castps_si256(levels), 16);
+        const __m128i bits = _mm_packus_epi32(_mm256_castsi256_si128(upper), _mm256_extracti128_si256(upper, 1));
+        if constexpr (kBlock == 8) {
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bits);
+        } else {
+            _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bits);
+            _mm_storel_epi64(reinterpret_cast<__m128i*>(p + block), _mm_unpackhi_epi64(bits, bits));
+        }
+    }
+
+    // As level_at, from value n on.
+    template <class Value>
+    static __m256 sum(const Levels& in, std::ptrdiff_t n, std::ptrdiff_t block) {
+        const auto of = [n, block](const void* values) { return load(static_cast<const Value*>(values) + n, block); };
+        if (in.a == nullptr) return of(in.values);
+        __m256 predicted = of(in.a);
+        if (in.b != nullptr)
+            predicted = _mm256_add_ps(predicted, _mm256_mul_ps(_mm256_set1_ps(in.blend), _mm256_sub_ps(of(in.b), predicted)));
+        return _mm256_add_ps(of(in.values), predicted);
+    }
+};
+
 template <class Sample, int kBlock>
 struct Row {
     static constexpr int kPerWord = 4 / sizeof(Sample), kBits = 8 * sizeof(Sample);
@@ -114,45 +155,43 @@ struct Row {
         if (blocks % kTile != 0) merge_tile(in + last, channel, scales, limits, row + kBlock * last);
     }
 
-    static void split_last(const void* data, std::size_t blocks, float scale, float* out, std::ptrdiff_t block) noexcept {
+    template <class Value>
+    static void split_last(const void* data, std::size_t blocks, float scale, void* out, std::ptrdiff_t block) noexcept {
         constexpr std::size_t kBlocks = 8 / kBlock;  // of eight samples
         const Sample* row = static_cast<const Sample*>(data);
-        if (blocks < kBlocks) return split_blocks_last<Sample, kBlock>(row, blocks, scale, out, block);
+        Value* values = static_cast<Value*>(out);
+        if (blocks < kBlocks) return split_blocks_last<Sample, kBlock>(row, blocks, scale, values, block);
         const __m256 scales = _mm256_set1_ps(scale);
         for (std::size_t first = 0; first < blocks; first += kBlocks) {
             const std::size_t j = first + kBlocks <= blocks ? first : blocks - kBlocks;  // the last ones overlap those before them
             const Sample* from = row + kBlock * j;
             const __m256i samples = sizeof(Sample) == 1 ? _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)))
                                                         : _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-            const __m256 levels = _mm256_mul_ps(_mm256_cvtepi32_ps(samples), scales);
-            float* to = out + static_cast<std::ptrdiff_t>(j) * block;
-            if constexpr (kBlock == 8) {
-                _mm256_storeu_ps(to, levels);
-            } else {
-                _mm256_storeu2_m128(to + block, to, levels);
-            }
+            Eight<kBlock>::store(values + static_cast<std::ptrdiff_t>(j) * block, block, _mm256_mul_ps(_mm256_cvtepi32_ps(samples), scales));
         }
     }
 
-    // Eight samples, two blocks of four or one of eight, as 16-bit numbers.
-    static __m128i samples8(const float* in, std::ptrdiff_t block, __m256 scale, __m256 limit) {
-        const __m256 levels = kBlock == 8 ? _mm256_loadu_ps(in) : _mm256_loadu2_m128(in + block, in);
+    // Eight samples as 16-bit numbers.
+    static __m128i samples8(__m256 levels, __m256 scale, __m256 limit) {
         // max returns its second operand for NaN
         const __m256 x = _mm256_min_ps(_mm256_max_ps(_mm256_mul_ps(levels, scale), _mm256_setzero_ps()), limit);
         const __m256i whole = _mm256_cvtps_epi32(x);
         return _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
     }
 
-    static void merge_last(const float* in, std::ptrdiff_t block, std::size_t blocks, float scale, float limit,
+    template <class Value>
+    static void merge_last(const Levels& in, std::ptrdiff_t block, std::size_t blocks, float scale, float limit,
                            void* data) noexcept {
         constexpr std::size_t kBlocks = 8 / kBlock, kPair = 2 * kBlocks;  // of samples8, of two of them
         Sample* row = static_cast<Sample*>(data);
-        if (blocks < kPair) return merge_blocks_last<Sample, kBlock>(in, block, blocks, scale, limit, row);
+        if (blocks < kPair) return merge_blocks_last<Sample, kBlock, Value>(in, block, blocks, scale, limit, row);
         const __m256 scales = _mm256_set1_ps(scale), limits = _mm256_set1_ps(limit);
         for (std::size_t pair = 0; pair < blocks; pair += kPair) {
             const std::size_t j = pair + kPair <= blocks ? pair : blocks - kPair;  // the last pair overlaps the one before it
-            const float* from = in + static_cast<std::ptrdiff_t>(j) * block;
-            const __m128i first = samples8(from, block, scales, limits), second = samples8(from + kBlocks * block, block, scales, limits);
+            const auto samples = [&](std::size_t at) {
+                return samples8(Eight<kBlock>::template sum<Value>(in, static_cast<std::ptrdiff_t>(at) * block, block), scales, limits);
+            };
+            const __m128i first = samples(j), second = samples(j + kBlocks);
             auto* to = reinterpret_cast<__m128i*>(row + kBlock * j);
             if constexpr (sizeof(Sample) == 1) {
                 _mm_storeu_si128(to, _mm_packus_epi16(first, second));
@@ -172,8 +211,10 @@ using U16 = std::uint16_t;
 const PackKernels kPackAvx2 = {
     {{Row<U8, 8>::split, Row<U8, 4>::split}, {Row<U16, 8>::split, Row<U16, 4>::split}},
     {{Row<U8, 8>::merge, Row<U8, 4>::merge}, {Row<U16, 8>::merge, Row<U16, 4>::merge}},
-    {{Row<U8, 8>::split_last, Row<U8, 4>::split_last}, {Row<U16, 8>::split_last, Row<U16, 4>::split_last}},
-    {{Row<U8, 8>::merge_last, Row<U8, 4>::merge_last}, {Row<U16, 8>::merge_last, Row<U16, 4>::merge_last}},
+    {{Row<U8, 8>::split_last<float>, Row<U8, 4>::split_last<float>}, {Row<U16, 8>::split_last<float>, Row<U16, 4>::split_last<float>}},
+    {Row<U8, 8>::split_last<U16>, Row<U8, 4>::split_last<U16>},
+    {{Row<U8, 8>::merge_last<float>, Row<U8, 4>::merge_last<float>}, {Row<U16, 8>::merge_last<float>, Row<U16, 4>::merge_last<float>}},
+    {{Row<U8, 8>::merge_last<U16>, Row<U8, 4>::merge_last<U16>}, {Row<U16, 8>::merge_last<U16>, Row<U16, 4>::merge_last<U16>}},
 };
 
 }  // namespace zvc

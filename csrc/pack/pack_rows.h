@@ -4,7 +4,9 @@
 
 #include <cstddef>
 
+#include "common/bfloat16.h"
 #include "pack/arithmetic.h"
+#include "pack/pack.h"
 
 namespace zvc {
 namespace {
@@ -24,17 +26,29 @@ inline void merge_blocks(const float* in, std::ptrdiff_t channel, std::size_t bl
             row[kBlock * j + c] = static_cast<Sample>(sample_of(in[c * channel + static_cast<std::ptrdiff_t>(j)], scale, limit));
 }
 
-template <class Sample, int kBlock>
-inline void split_blocks_last(const Sample* row, std::size_t blocks, float scale, float* out, std::ptrdiff_t block) {
+inline void put(float* out, float level) { *out = level; }
+inline void put(std::uint16_t* out, float level) { *out = to_bfloat16(level); }
+
+template <class Sample, int kBlock, class Value>
+inline void split_blocks_last(const Sample* row, std::size_t blocks, float scale, Value* out, std::ptrdiff_t block) {
     for (std::size_t j = 0; j < blocks; ++j, out += block)
-        for (int c = 0; c < kBlock; ++c) out[c] = static_cast<float>(row[kBlock * j + c]) * scale;
+        for (int c = 0; c < kBlock; ++c) put(out + c, static_cast<float>(row[kBlock * j + c]) * scale);
 }
 
-template <class Sample, int kBlock>
-inline void merge_blocks_last(const float* in, std::ptrdiff_t block, std::size_t blocks, float scale, float limit,
+template <class Value>
+inline float level_at(const Levels& in, std::ptrdiff_t n) {
+    const auto of = [n](const void* values) { return to_float(static_cast<const Value*>(values)[n]); };
+    if (in.a == nullptr) return of(in.values);
+    const float a = of(in.a);
+    return of(in.values) + (in.b == nullptr ? a : a + in.blend * (of(in.b) - a));
+}
+
+template <class Sample, int kBlock, class Value>
+inline void merge_blocks_last(const Levels& in, std::ptrdiff_t block, std::size_t blocks, float scale, float limit,
                               Sample* row) {
-    for (std::size_t j = 0; j < blocks; ++j, in += block)
-        for (int c = 0; c < kBlock; ++c) row[kBlock * j + c] = static_cast<Sample>(sample_of(in[c], scale, limit));
+    for (std::size_t j = 0; j < blocks; ++j)
+        for (int c = 0; c < kBlock; ++c)
+            row[kBlock * j + c] = static_cast<Sample>(sample_of(level_at<Value>(in, static_cast<std::ptrdiff_t>(j) * block + c), scale, limit));
 }
 
 }  // namespace

@@ -45,4 +45,12 @@ void gather_residual(Isa isa, const std::int16_t* const step[4], std::size_t row
     }
 }
 
+void gather_residual_bfloat16(Isa isa, const std::int16_t* const step[4], std::size_t rows, std::size_t columns,
+                              std::size_t symbols, std::uint16_t* out) noexcept {
+    for (std::size_t i = 0; i < rows; ++i) {
+        const Sources<std::int16_t> source(step, i, columns * symbols);
+        symbol_kernels(isa).residual_row_bfloat16(source.of, columns, symbols, out + i * columns * 4 * symbols);
+    }
+}
+
 }  // namespace zvc

@@ -25,6 +25,8 @@ struct SymbolKernels {
                          std::size_t plane) noexcept;
     // out (columns, 4 * symbols)
     void (*residual_row_last)(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out) noexcept;
+    // The same in bfloat16; beyond 256 the nearest one, halves to even.
+    void (*residual_row_bfloat16)(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, std::uint16_t* out) noexcept;
 };
 
 const SymbolKernels& symbol_kernels(Isa isa) noexcept;
@@ -38,5 +40,8 @@ void gather_state(Isa isa, const std::uint8_t* const step[4], std::size_t rows, 
 // out: (4 * symbols, rows, columns), or with the channels last
 void gather_residual(Isa isa, const std::int16_t* const step[4], std::size_t rows, std::size_t columns,
                      std::size_t symbols, bool channel_last, float* out) noexcept;
+// out: (rows, columns, 4 * symbols) bfloat16
+void gather_residual_bfloat16(Isa isa, const std::int16_t* const step[4], std::size_t rows, std::size_t columns,
+                              std::size_t symbols, std::uint16_t* out) noexcept;
 
 }  // namespace zvc

@@ -107,8 +107,17 @@ __m128i load8(const std::int16_t* p) { return _mm_loadu_si128(reinterpret_cast<c
 // Eight values as floats.
 void store8(float* out, __m128i values) { _mm256_storeu_ps(out, _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(values))); }
 
-void residual_row_last_avx2(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out) noexcept {
-    if (symbols < 8) return kSymbolScalar.residual_row_last(source, columns, symbols, out);
+// As to_bfloat16.
+void store8(std::uint16_t* out, __m128i values) {
+    const __m256i bits = _mm256_castps_si256(_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(values)));
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i upper = _mm256_srli_epi32(_mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF))), 16);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_packus_epi32(_mm256_castsi256_si128(upper), _mm256_extracti128_si256(upper, 1)));
+}
+
+// symbols is 8 at least.
+template <class Value>
+void residual_row_last(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, Value* out) noexcept {
     for (std::size_t j = 0; j < columns; ++j)
         for (std::size_t n = 0; n < symbols; n += 8) {  // the last eight overlap those before them
             const std::size_t from = n + 8 <= symbols ? n : symbols - 8, flip = j & 1, at = j * symbols + from;
@@ -116,7 +125,7 @@ void residual_row_last_avx2(const std::int16_t* const source[4], std::size_t col
             const __m128i c = load8(source[2 ^ flip] + at), d = load8(source[3 ^ flip] + at);
             const __m128i ab_low = _mm_unpacklo_epi16(a, b), ab_high = _mm_unpackhi_epi16(a, b);
             const __m128i cd_low = _mm_unpacklo_epi16(c, d), cd_high = _mm_unpackhi_epi16(c, d);
-            float* to = out + 4 * at;
+            Value* to = out + 4 * at;
             store8(to, _mm_unpacklo_epi32(ab_low, cd_low));
             store8(to + 8, _mm_unpackhi_epi32(ab_low, cd_low));
             store8(to + 16, _mm_unpacklo_epi32(ab_high, cd_high));
@@ -124,9 +133,19 @@ void residual_row_last_avx2(const std::int16_t* const source[4], std::size_t col
         }
 }
 
+void residual_row_last_avx2(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, float* out) noexcept {
+    if (symbols < 8) return kSymbolScalar.residual_row_last(source, columns, symbols, out);
+    residual_row_last(source, columns, symbols, out);
+}
+
+void residual_row_bfloat16_avx2(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, std::uint16_t* out) noexcept {
+    if (symbols < 8) return kSymbolScalar.residual_row_bfloat16(source, columns, symbols, out);
+    residual_row_last(source, columns, symbols, out);
+}
+
 }  // namespace
 
 const SymbolKernels kSymbolAvx2 = {magnitude_codes_avx2, state_row_avx2, block_means_avx2, residual_row_avx2,
-                                    residual_row_last_avx2};
+                                    residual_row_last_avx2, residual_row_bfloat16_avx2};
 
 }  // namespace zvc

@@ -1,3 +1,4 @@
+#include "common/bfloat16.h"
 #include "scale/symbols.h"
 
 namespace zvc {
@@ -37,9 +38,15 @@ void residual_row_last_scalar(const std::int16_t* const source[4], std::size_t c
             for (std::size_t d = 0; d < 4; ++d) out[4 * n + d] = source[d ^ (j & 1)][j * symbols + n];
 }
 
+void residual_row_bfloat16_scalar(const std::int16_t* const source[4], std::size_t columns, std::size_t symbols, std::uint16_t* out) noexcept {
+    for (std::size_t j = 0; j < columns; ++j, out += 4 * symbols)
+        for (std::size_t n = 0; n < symbols; ++n)
+            for (std::size_t d = 0; d < 4; ++d) out[4 * n + d] = to_bfloat16(source[d ^ (j & 1)][j * symbols + n]);
+}
+
 }  // namespace
 
 const SymbolKernels kSymbolScalar = {magnitude_codes_scalar, state_row_scalar, block_means_scalar, residual_row_scalar,
-                                      residual_row_last_scalar};
+                                      residual_row_last_scalar, residual_row_bfloat16_scalar};
 
 }  // namespace zvc

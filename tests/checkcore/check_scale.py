@@ -3,6 +3,7 @@ import numpy as np
 
 from tests.sigma_arrays import bound_sigma_arrays, random_sigma_arrays, random_state, random_symbols, random_z
 from zvc69.core import scale
+from zvc69.core.reference.bfloat16 import to_bfloat16
 from zvc69.core.reference.scale import ReferenceNetwork
 
 from .harness import bench, check, compare
@@ -24,6 +25,7 @@ def compare_frames(what, network, reference, z, qp, state, symbols, threads=1, c
         wanted.put(k, r)
     for last in (False, True):
         compare(f"{what}, residual, channels {'last' if last else 'first'}", frame.residual(channel_last=last), wanted.residual())
+    compare(f"{what}, residual, bfloat16", frame.residual(channel_last=True, bfloat16=True), to_bfloat16(wanted.residual()))
     for name, got, want in zip(("magnitude", "index"), frame.state(), wanted.state()):
         compare(f"{what}, state {name}", got, want)
     return frame.state()
@@ -67,6 +69,21 @@ def copied(rng, level):
                 for threads in (1, 3):
                     compare_frames(f"{widths} {hz}x{wz}, {share}, {threads} threads", network, reference, z, 33, state,
                                    lambda s: random_symbols(rng, s), threads, copy)
+
+
+@check("scale", "residuals in bfloat16")
+def bfloat16_residual(rng, level):
+    """All that int16 holds: beyond 256 they are rounded."""
+    network, every = scale.SigmaNetwork(random_sigma_arrays(rng)), np.arange(-32768, 32768).astype(np.int16)
+    reference = ReferenceNetwork(network.arrays)
+    z = random_z(rng, 5, 7, network.hyper_channels)
+    frame, wanted = network.frame(z, 30), reference.frame(z, 30)
+    for k in range(4):
+        frame.indices(k), wanted.indices(k)
+        r = np.resize(rng.permutation(every), frame.shape)
+        frame.put(k, r)
+        wanted.put(k, r)
+    compare("residual", frame.residual(channel_last=True, bfloat16=True), to_bfloat16(wanted.residual()))
 
 
 @check("scale", "weights and sums at the bound")
@@ -139,6 +156,12 @@ def residual_speed(rng):
 def residual_last_speed(rng):
     frame = _known_frame(rng)
     return lambda: frame.residual(channel_last=True), 92 * 160
+
+
+@bench("scale", "residual of 1280x720 in bfloat16, per block")
+def residual_bfloat16_speed(rng):
+    frame = _known_frame(rng)
+    return lambda: frame.residual(channel_last=True, bfloat16=True), 92 * 160
 
 
 @bench("scale", "state of 1280x720, per block")

@@ -56,8 +56,9 @@ class Chain:
     def __init__(self, header: FileHeader, model: Model, backend: Backend, profiler: Profiler, *, conceal: bool = False,
                  damaged: Callable[[], object] | None = None, max_layer: int = MAX_LAYER) -> None:
         self._header, self._backend, self._profiler, self._damaged = header, backend, profiler, damaged
+        self._layout = backend.layout(header.bit_depth)
         self._pool = Pool()      # of this run alone: it goes when the last of its frames has gone
-        self._parser = FrameParser(model, header, self._pool, channel_last=backend.channel_last)
+        self._parser = FrameParser(model, header, self._pool, self._layout)
         self._tolerant = TolerantParser(self._parser, header) if conceal else None
         self._pictures: PictureBuffer[Picture | None] = PictureBuffer()      # None: left out, which keeps its place
         self._max_layer = max_layer
@@ -134,10 +135,10 @@ class Chain:
                 prediction, integrity = self._predict(job)
         symbols = parsed.symbols
         with self._profiler.stage("networks"):
-            packed = backend.decode(symbols.z, symbols.r, symbols.qp, None if prediction is None else prediction.slots, parsed.copy,
-                                    empty=self._pool.empty)
+            decoded = backend.decode(symbols.z, symbols.r, symbols.qp, None if prediction is None else prediction.slots, parsed.copy,
+                                     empty=self._pool.empty)
         with self._profiler.stage("unpack"):
-            planes = unpack(packed, header.width, header.height, header.bit_depth, out=self._planes())
+            planes = unpack(decoded.values, header.width, header.height, header.bit_depth, out=self._planes(), prediction=decoded.prediction)
             if prediction is not None:
                 planes = copy_blocks(planes, prediction.planes, parsed.copy)
         self._keep(planes)
@@ -172,7 +173,7 @@ class Chain:
         depth, fields = self._header.bit_depth, (job.parsed.field, job.parsed.field_b)
         a, b = [*(field.warp(picture.planes, depth, out=self._planes()) for picture, field in zip(job.references, fields)), None][:2]
         whole = all(picture.integrity is Integrity.WHOLE for picture in job.references)
-        prediction = predict(a, b, depth, between=job.header.type == FrameType.B, empty=self._pool.empty, channel_last=self._backend.channel_last)
+        prediction = predict(a, b, depth, between=job.header.type == FrameType.B, empty=self._pool.empty, layout=self._layout)
         return prediction, Integrity.WHOLE if whole else Integrity.AFFECTED
 
     def _conceal(self, frame: FrameHeader) -> Frame:

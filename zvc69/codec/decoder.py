@@ -171,7 +171,7 @@ class Decoder:
 
     def _load_shared(self) -> Backend:
         backend = create_backend(self._backend.name, self._model, self._threads, self._at_once)
-        backend.prepare(*blocks(self.header.width, self.header.height), encode=False)
+        backend.prepare(*blocks(self.header.width, self.header.height), encode=False, depth=self.header.bit_depth)
         return backend
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..bitstream import bands
 from ..core import entropy
+from ..core.layout import Layout
 from ..core.pack import blocks
 from ..core.pool import Empty
 from ..core.scale import FrameSigma, State
@@ -39,11 +40,11 @@ class Conditions:
 class Symbols:
     """What a frame's latents say, as the `decode` graphs take it.
 
-    z (48, h/4, w/4) float32, r (96, h, w) float32; qp 0..63.
+    z (48, h/4, w/4) float32, r (96, h, w) float32 or bfloat16 (`core.layout.BFLOAT16`); qp 0..63.
     """
 
     z: NDArray[np.float32]
-    r: NDArray[np.float32]
+    r: np.ndarray
     qp: int
 
 
@@ -133,9 +134,10 @@ def read_latents(model: Model, width: int, height: int, conditions: Conditions, 
     return z, sigma
 
 
-def symbols(z: NDArray[np.int16], sigma: FrameSigma, qp: int, *, channel_last: bool = False) -> Symbols:
-    """As floats; in memory the channels are the first axis, or of r the last."""
-    return Symbols(np.ascontiguousarray(z.transpose(2, 0, 1), dtype=np.float32), sigma.residual(channel_last=channel_last), qp)
+def symbols(z: NDArray[np.int16], sigma: FrameSigma, qp: int, layout: Layout = Layout()) -> Symbols:
+    """As floats, r in the `layout`."""
+    r = sigma.residual(channel_last=layout.channel_last, bfloat16=layout.bfloat16)
+    return Symbols(np.ascontiguousarray(z.transpose(2, 0, 1), dtype=np.float32), r, qp)
 
 
 def _join(parts: list[NDArray[np.int16]]) -> NDArray[np.int16]:

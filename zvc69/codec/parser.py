@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..bitstream import FileHeader, FrameHeader, FrameType, Packet, Payload
 from ..core import motion
+from ..core.layout import Layout
 from ..core.motion import MotionField
 from ..core.pack import blocks
 from ..core.pool import Pool
@@ -52,11 +53,11 @@ class FrameParser:
     After a frame that is missing, lost or found corrupt, it parses keyframes and what follows them, unless each missing frame is
     made up for by `conceal` or `forget`: then whatever does not need what is missing.
 
-    Arrays come from `pool`, or from one of its own. channel_last: in memory, of r.
+    Arrays come from `pool`, or from one of its own. layout: of r.
     """
 
-    def __init__(self, model: Model, header: FileHeader, pool: Pool | None = None, *, channel_last: bool = False) -> None:
-        self._model, self._header, self._channel_last = model, header, channel_last
+    def __init__(self, model: Model, header: FileHeader, pool: Pool | None = None, layout: Layout = Layout()) -> None:
+        self._model, self._header, self._layout = model, header, layout
         self._empty = (pool or Pool()).empty
         self._buffer: PictureBuffer[_Reference | None] = PictureBuffer()
         self._missing = 1        # frames that the next one may depend on; in the beginning, a keyframe
@@ -116,7 +117,7 @@ class FrameParser:
         conditions = Conditions(qp, state, copy, packet.type != FrameType.I)
         z, sigma = read_latents(self._model, width, height, conditions, payload.lanes, payload.substreams, self._empty)
         self._buffer.follow(packet.header, _Reference(sigma.state(), pts, field, distance))
-        return Parsed(symbols(z, sigma, qp, channel_last=self._channel_last), field, field_b, copy, distance)
+        return Parsed(symbols(z, sigma, qp, self._layout), field, field_b, copy, distance)
 
     def _reference(self, entry: int) -> _Reference:
         reference = self._buffer.get(entry)

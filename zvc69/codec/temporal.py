@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.layout import Layout
 from ..core.motion import MotionField
 from ..core.pack import CHANNELS, blocks, pack
 from ..core.planes import average, choose_blocks
@@ -34,17 +35,16 @@ class Prediction:
     slots: Slots
 
 
-def predict(a: Planes, b: Planes | None, depth: int, *, between: bool, empty: Empty = np.empty, channel_last: bool = False) -> Prediction:
+def predict(a: Planes, b: Planes | None, depth: int, *, between: bool, empty: Empty = np.empty, layout: Layout = Layout()) -> Prediction:
     """From the compensated pictures of slot A and of slot B (None: blank). between: a B frame, predicted from the mean of both.
 
-    `empty` makes the arrays. channel_last: in memory, of the slots.
+    `empty` makes the arrays. layout: of the slots; bfloat16 at depth 8 alone, where it is exact.
     """
     height, width = a[0].shape
     rows, columns = blocks(width, height)
 
-    def packed(planes: Planes) -> NDArray[np.float32]:
-        out = empty((rows, columns, CHANNELS), np.float32).transpose(2, 0, 1) if channel_last else empty((CHANNELS, rows, columns), np.float32)
-        return pack(*planes, depth, out=out)
+    def packed(planes: Planes) -> np.ndarray:
+        return pack(*planes, depth, out=layout.empty(CHANNELS, rows, columns, empty))
 
     packed_a = packed(a)
     packed_b = packed_a if b is None else packed(b)

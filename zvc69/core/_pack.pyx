@@ -20,19 +20,37 @@ cdef extern from "pack/pack.h" namespace "zvc" nogil:
     cdef cppclass PackGeometry:
         int depth
         size_t rows, columns
-    void c_pack "zvc::pack"(Isa isa, const PackGeometry& geometry, const ConstPlane* planes, bint channel_last,
-                            float* packed) except +
-    void c_unpack "zvc::unpack"(Isa isa, const PackGeometry& geometry, const float* packed, bint channel_last,
+    cdef cppclass PackLayout:
+        bint channel_last, bfloat16
+    cdef cppclass Levels:
+        const void* values
+        const void* a
+        const void* b
+        float blend
+    void c_pack "zvc::pack"(Isa isa, const PackGeometry& geometry, const ConstPlane* planes, PackLayout layout,
+                            void* packed) except +
+    void c_unpack "zvc::unpack"(Isa isa, const PackGeometry& geometry, const Levels& packed, PackLayout layout,
                                 const MutablePlane* planes) except +
 
 
-def pack(int level, planes, int depth, bint channel_last, float[:, :, ::1] packed):
+# Packed pictures come as bytes: the last axis is one of channels or columns, of 4 bytes (float) or 2 (bfloat16) each.
+
+
+cdef PackGeometry geometry_of(int depth, const uint8_t[:, :, ::1] packed, PackLayout layout) noexcept:
+    cdef PackGeometry geometry
+    geometry.depth = depth
+    geometry.rows = packed.shape[0 if layout.channel_last else 1]
+    geometry.columns = packed.shape[1] if layout.channel_last else packed.shape[2] // 4
+    return geometry
+
+
+def pack(int level, planes, int depth, bint channel_last, bint bfloat16, uint8_t[:, :, ::1] packed):
     cdef Py_buffer views[3]
     cdef ConstPlane plane[3]
-    cdef PackGeometry geometry
+    cdef PackLayout layout
     cdef int held = 0
-    geometry.depth = depth
-    geometry.rows, geometry.columns = packed.shape[0 if channel_last else 1], packed.shape[1 if channel_last else 2]
+    layout.channel_last, layout.bfloat16 = channel_last, bfloat16
+    cdef PackGeometry geometry = geometry_of(depth, packed, layout)
     try:
         for array in planes:
             PyObject_GetBuffer(array, &views[held], PyBUF_STRIDES)
@@ -42,19 +60,26 @@ def pack(int level, planes, int depth, bint channel_last, float[:, :, ::1] packe
             plane[held].width = views[held].shape[1]
             held += 1
         with nogil:
-            c_pack(<Isa>level, geometry, plane, channel_last, &packed[0, 0, 0])
+            c_pack(<Isa>level, geometry, plane, layout, &packed[0, 0, 0])
     finally:
         for i in range(held):
             PyBuffer_Release(&views[i])
 
 
-def unpack(int level, const float[:, :, ::1] packed, bint channel_last, int depth, planes):
+def unpack(int level, const uint8_t[:, :, ::1] packed, bint channel_last, bint bfloat16, const uint8_t[:, :, ::1] a,
+           const uint8_t[:, :, ::1] b, float blend, int depth, planes):
     cdef Py_buffer views[3]
     cdef MutablePlane plane[3]
-    cdef PackGeometry geometry
+    cdef PackLayout layout
+    cdef Levels levels
     cdef int held = 0
-    geometry.depth = depth
-    geometry.rows, geometry.columns = packed.shape[0 if channel_last else 1], packed.shape[1 if channel_last else 2]
+    layout.channel_last, layout.bfloat16 = channel_last, bfloat16
+    cdef PackGeometry geometry = geometry_of(depth, packed, layout)
+    levels.values, levels.a, levels.b, levels.blend = &packed[0, 0, 0], NULL, NULL, blend
+    if a is not None:
+        levels.a = &a[0, 0, 0]
+    if b is not None:
+        levels.b = &b[0, 0, 0]
     try:
         for array in planes:
             PyObject_GetBuffer(array, &views[held], PyBUF_STRIDES | PyBUF_WRITABLE)
@@ -64,7 +89,7 @@ def unpack(int level, const float[:, :, ::1] packed, bint channel_last, int dept
             plane[held].width = views[held].shape[1]
             held += 1
         with nogil:
-            c_unpack(<Isa>level, geometry, &packed[0, 0, 0], channel_last, plane)
+            c_unpack(<Isa>level, geometry, levels, layout, plane)
     finally:
         for i in range(held):
             PyBuffer_Release(&views[i])

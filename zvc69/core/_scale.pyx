@@ -1,6 +1,6 @@
 """Integer sigma network (csrc/scale). Arguments are checked in zvc69.core.scale."""
 from libc.stddef cimport size_t
-from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t
+from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 from libcpp.memory cimport unique_ptr
 
 
@@ -51,6 +51,8 @@ cdef extern from "scale/symbols.h" namespace "zvc" nogil:
                       uint8_t* out) noexcept
     void gather_residual(Isa isa, const int16_t** step, size_t rows, size_t columns, size_t symbols,
                          bint channel_last, float* out) noexcept
+    void gather_residual_bfloat16(Isa isa, const int16_t** step, size_t rows, size_t columns, size_t symbols,
+                                  uint16_t* out) noexcept
 
 
 cdef LayerArrays layer(dict arrays, str name):
@@ -146,3 +148,13 @@ def residual(int level, const int16_t[:, :, :, ::1] r, bint channel_last, float[
     cdef size_t rows = r.shape[1], columns = r.shape[2], symbols = r.shape[3]
     with nogil:
         gather_residual(<Isa>level, steps, rows, columns, symbols, channel_last, &out[0, 0, 0])
+
+
+def residual_bfloat16(int level, const int16_t[:, :, :, ::1] r, uint16_t[:, :, ::1] out):
+    cdef const int16_t* steps[4]
+    cdef int k
+    for k in range(4):
+        steps[k] = &r[k, 0, 0, 0]
+    cdef size_t rows = r.shape[1], columns = r.shape[2], symbols = r.shape[3]
+    with nogil:
+        gather_residual_bfloat16(<Isa>level, steps, rows, columns, symbols, &out[0, 0, 0])

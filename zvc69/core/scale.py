@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _scale, cpu
+from .layout import Layout
 from .pool import Empty
 from .sigma_arrays import LARGEST_QP, STEPS, Arrays, at_qp, checked
 
@@ -139,13 +140,22 @@ class FrameSigma:
         _scale.magnitude_codes(self._level, self._r[k], self._code[k])
         self._known = k + 1
 
-    def residual(self, *, channel_last: bool = False) -> NDArray[np.float32]:
-        """Residuals of the steps put so far, (latent, h, w) float32; those of later steps are zero. channel_last: in memory the latents of a position
-        lie next to each other."""
+    def residual(self, *, channel_last: bool = False, bfloat16: bool = False) -> np.ndarray:
+        """Residuals of the steps put so far, (latent, h, w) float32; those of later steps are zero.
+
+        channel_last: in memory the latents of a position lie next to each other. bfloat16, which goes with that alone: of that type
+        (`layout.BFLOAT16`), beyond 256 the nearest number, halves to even. Raises ValueError for bfloat16 with the channels first.
+        """
+        if bfloat16 and not channel_last:
+            raise ValueError("residuals in bfloat16 have their channels last")
         h, w, symbols = self.shape
-        out = self._empty((h, w, 4 * symbols) if channel_last else (4 * symbols, h, w), np.float32)
-        _scale.residual(self._level, self._r, channel_last, out)
-        return out.transpose(2, 0, 1) if channel_last else out
+        out = Layout(channel_last, bfloat16).empty(4 * symbols, h, w, self._empty)
+        memory = out.transpose(1, 2, 0) if channel_last else out
+        if bfloat16:
+            _scale.residual_bfloat16(self._level, self._r, memory)
+        else:
+            _scale.residual(self._level, self._r, channel_last, memory)
+        return out
 
     def state(self) -> State:
         """Codes of this frame for later ones. Raises ValueError before all symbols were put."""

@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.layout import Layout, to_float32
+from ..core.pack import Prediction
 from ..core.pool import Empty
 from ..errors import BackendError
 from .store import Model
@@ -22,23 +24,24 @@ Copy = NDArray[np.bool_] | None
 
 @dataclass(frozen=True)
 class Slots:
-    """The filled slots of a P or B frame: packed pictures (96, h, w). Slot B repeats slot A (the same array) while it is blank.
+    """The filled slots of a P or B frame: packed pictures (96, h, w), in a layout that the backend knows. Slot B repeats slot A (the same array) while it is blank.
 
     The prediction is a + blend * (b - a): blend is 0 in P frames, 1/2 in B frames.
     """
 
-    a: Array
-    b: Array
+    a: np.ndarray
+    b: np.ndarray
     blend: float = 0.0
 
     @cached_property
     def base(self) -> Array:
-        """The prediction, (96, h, w)."""
+        """The prediction, (96, h, w) float32."""
+        a = to_float32(self.a)
         if not self.blend:
-            return self.a
-        base = self.b - self.a
+            return a
+        base = to_float32(self.b) - a
         base *= np.float32(self.blend)
-        base += self.a
+        base += a
         return base
 
     @property
@@ -46,7 +49,7 @@ class Slots:
         return np.array([self.blend], np.float32)
 
     def inputs(self) -> dict[str, NDArray]:
-        """As the graphs take them."""
+        """As all graphs take them."""
         return _batch(slot_a=self.a, slot_b=self.b) | {"blend": self.blend_input}
 
 
@@ -69,6 +72,28 @@ class Analysis:
     parts: list[Part] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What `decode` gives, for `core.pack.unpack` or as a whole `picture`.
+
+    values  (96, h, w), float32 or bfloat16: a packed picture or, with `slots`, its difference from their prediction, of the slots' type
+    """
+
+    values: np.ndarray
+    slots: Slots | None = None
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """What is still to be added, for `unpack`."""
+        return None if self.slots is None else (self.slots.a, self.slots.b, self.slots.blend)
+
+    @property
+    def picture(self) -> Array:
+        """The packed picture, (96, h, w) float32."""
+        values = to_float32(self.values)
+        return values if self.slots is None else values + self.slots.base
+
+
 class Runner(Protocol):
     """Runs ONNX graphs of one model. `run` returns the outputs in the graph's order, without batch axis."""
 
@@ -78,7 +103,8 @@ class Runner(Protocol):
 class Backend:
     """The network stages of a model on one runtime. Pictures are packed (docs/INTERNALS.md), qp is 0..63.
 
-    In memory, the channels of r, of slots to decode with and of the pictures that come out may be the first axis or the last.
+    In memory, the channels of r, of slots to decode with and of the pictures that come out may be the first axis or the last. What a decoder takes and
+    gives may be bfloat16 where `layout` says so.
 
     copy: (h/4, w/4) bool, True in 32x32 blocks whose output is not used; None: nowhere. Where that is much, only the parts around the others are
     run. What is given there is then zero (latents, means) or anything (pictures).
@@ -92,9 +118,15 @@ class Backend:
     """Whether `create_backend` makes it for several frames at once."""
     channel_last = False
     """Whether it is faster with r, and what slots `decode` takes, whose channels are the last axis in memory."""
+    bfloat16 = False
+    """Whether `decode` is faster with those in bfloat16."""
 
     def __init__(self, name: str, runner: Runner, tiled: TiledFrames | None = None):
         self.name, self._runner, self._tiled = name, runner, tiled
+
+    def layout(self, depth: int) -> Layout:
+        """In which `decode` is fastest with r and slots of pictures of `depth` bits; it takes float32 in any. Samples of 8 bits are exact in bfloat16."""
+        return Layout(self.channel_last, self.bfloat16 and depth == 8)
 
     def analyse(self, picture: Array, qp: int, slots: Slots | None = None, keep: Array | None = None, copy: Copy = None) -> Analysis:
         """`context`, `analysis`, `hyper_analysis`, `hyper_synthesis` and `mean_1` of a frame.
@@ -119,14 +151,15 @@ class Backend:
             return self._runner.run("refine_intra", inputs)[0]
         return self._runner.run("refine_inter", inputs | _batch(context=analysis.context))[0]
 
-    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None, copy: Copy = None, *, empty: Empty = np.empty) -> Array:
-        """All of a frame's reconstruction: packed picture (96, h, w) of z (48, h/4, w/4) and r (96, h, w); `empty` makes arrays that are not the runtime's."""
+    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None, copy: Copy = None, *, empty: Empty = np.empty) -> Decoded:
+        """All of a frame's reconstruction: packed picture (96, h, w) of z (48, h/4, w/4) and r (96, h, w), or what it takes to unpack one; `empty` makes
+        arrays that are not the runtime's."""
         inputs = _batch(z=z, r=r) | _qp(qp)
         if slots is None:
-            return self._runner.run("decode_intra", inputs)[0]
+            return Decoded(self._runner.run("decode_intra", inputs)[0])
         if (rectangles := self._rectangles(copy, encode=False)) is not None:
-            return self._tiled.decode(z, r, _qp(qp)["qp"], slots.a, slots.b, slots.base, rectangles, empty)
-        return self._runner.run("decode_inter", inputs | slots.inputs())[0]
+            return Decoded(self._tiled.decode(z, r, _qp(qp)["qp"], slots.a, slots.b, slots.base, rectangles, empty))
+        return Decoded(self._runner.run("decode_inter", inputs | slots.inputs())[0])
 
     def synthesise(self, analysis: Analysis, mean_2: Array, r: Array, qp: int) -> Array:
         """The encoder's reconstruction: as `decode`, the means being known."""
@@ -147,13 +180,15 @@ class Backend:
         picture, gradient = self._runner.run("gradient_intra" if analysis.context is None else "gradient_inter", inputs)
         return picture, gradient
 
-    def prepare(self, rows: int, columns: int, *, encode: bool) -> None:
-        """Load what P and B frames of (96, rows, columns) need, which takes a runtime some tenths of a second, before they come."""
+    def prepare(self, rows: int, columns: int, *, encode: bool, depth: int = 8) -> None:
+        """Load what P and B frames of (96, rows, columns) need, which takes a runtime some tenths of a second, before they come; of a decoder, what
+        every stream of pictures of `depth` bits needs."""
         blank, z = np.zeros((96, rows, columns), np.float32), np.ones((48, rows // 4, columns // 4), np.float32)
-        slots = Slots(blank, blank)
         if not encode:
-            self.decode(z, blank, 0, slots)
+            zeros = self.layout(depth).empty(96, rows, columns, np.zeros)
+            self.decode(z, zeros, 0, Slots(zeros, zeros))
             return
+        slots = Slots(blank, blank)
         analysis = self.analyse(blank, 0, slots, z)
         self.synthesise(analysis, self.refine(analysis, blank), blank, 0)
 
@@ -219,8 +254,5 @@ def create_backend(name: str, model: Model, threads: int = 0, at_once: int = 1) 
     if chosen == "cuda":
         from .cuda_backend import CudaBackend
         return CudaBackend(model)
-    from .openvino_runner import OpenVinoRunner
-    # Without parts: it compiles kernels for every size that it has not seen yet, which takes longer than a frame.
-    backend = Backend(chosen, OpenVinoRunner(model, threads, "bf16" if chosen == "openvino-bf16" else "f32", at_once))
-    backend.channel_last = True
-    return backend
+    from .openvino_backend import OpenVinoBackend
+    return OpenVinoBackend(chosen, model, threads, at_once)

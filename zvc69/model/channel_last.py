@@ -10,8 +10,10 @@ from openvino import opset13
 _ELEMENTWISE = {"Add", "Subtract", "Multiply"}
 
 
-def with_channels_last(model: openvino.Model, inputs: Collection[str], output: str) -> openvino.Model:
+def with_channels_last(model: openvino.Model, inputs: Collection[str], output: str, bfloat16: Collection[str] = ()) -> openvino.Model:
     """A graph that computes the same, but `inputs` that it has, and the output called `output` if there is one, are (1, h, w, channels).
+
+    bfloat16: those of them that are to be of this type, in whatever the rest is computed.
 
     What is computed of them element by element is computed like that; every convolution has a transposition of its own before it, which the compiler
     makes a part of its reordering. (By the preprocessing of OpenVINO it is one for all, which is carried out.)
@@ -21,28 +23,30 @@ def with_channels_last(model: openvino.Model, inputs: Collection[str], output: s
     for node in model.get_ordered_ops():
         kind, name = node.get_type_name(), node.get_friendly_name()
         if kind == "Parameter":
+            parameters.append(node)
             if name in inputs:
                 batch, channels, rows, columns = node.get_partial_shape()
-                last[name] = opset13.parameter(openvino.PartialShape([batch, rows, columns, channels]), node.get_element_type(), name)
-                last[name].output(0).get_tensor().set_names({name})
-            parameters.append(last.get(name, node))
+                dtype = openvino.Type.bf16 if name in bfloat16 else node.get_element_type()
+                parameters[-1] = opset13.parameter(openvino.PartialShape([batch, rows, columns, channels]), dtype, name)
+                parameters[-1].output(0).get_tensor().set_names({name})
+                last[name] = opset13.convert(parameters[-1], "f32") if name in bfloat16 else parameters[-1]
             continue
         sources = [source.get_node().get_friendly_name() for source in node.input_values()]
-        pictures = [value for value in node.input_values() if value.get_partial_shape().rank.get_length() == 4]
-        known = [value for value in pictures if value.get_node().get_friendly_name() in last]
-        ends = any(target.get_node().get_type_name() == "Result" for target in node.output(0).get_target_inputs())
-        if kind in _ELEMENTWISE and known and (ends or len(known) == len(pictures)):
-            last[name] = getattr(opset13, kind.lower())(*(last[source] if source in last else _last(value)
-                                                          for source, value in zip(sources, node.input_values())))
+        if kind in _ELEMENTWISE and all(source in last or value.get_partial_shape().rank.get_length() < 4
+                                        for source, value in zip(sources, node.input_values())) and any(source in last for source in sources):
+            last[name] = getattr(opset13, kind.lower())(*(last.get(source, value) for source, value in zip(sources, node.input_values())))
         elif kind == "Result":
-            named = output in node.input_value(0).get_names()
-            end = last.get(sources[0])
-            if end is None and named:
-                end = _last(node.input_value(0))
-            if end is not None:
-                end = end if named else _first(end)
-                end.output(0).get_tensor().set_names(node.input_value(0).get_names())
-            results.append(node if end is None else opset13.result(end))
+            names = node.input_value(0).get_names()
+            if output in names:
+                end = last[sources[0]] if sources[0] in last else _last(node.input_value(0))
+                end = opset13.convert(end, "bf16") if output in bfloat16 else end
+            elif sources[0] in last:
+                end = _first(last[sources[0]])
+            else:
+                results.append(node)
+                continue
+            end.output(0).get_tensor().set_names(names)
+            results.append(opset13.result(end))
         else:
             for number, source in enumerate(sources):
                 if source in last:
@@ -54,6 +58,5 @@ def _first(node: openvino.Node) -> openvino.Node:
     return opset13.transpose(node, np.array([0, 3, 1, 2]))
 
 
-def _last(value: openvino.Output) -> openvino.Node | openvino.Output:
-    """With channels last; numbers that go for all of a picture stay as they are."""
-    return opset13.transpose(value, np.array([0, 2, 3, 1])) if value.get_partial_shape().rank.get_length() == 4 else value
+def _last(value: openvino.Output) -> openvino.Node:
+    return opset13.transpose(value, np.array([0, 2, 3, 1]))

@@ -15,7 +15,7 @@ from ..cuda.device import Buffer, CupyDevice, Device
 from ..cuda.network import Networks, Plan, StageLayers
 from ..cuda.program import Flag, Layer, Program, fragments
 from ..errors import BackendError
-from .backend import Analysis, Array, Backend, Copy, Slots
+from .backend import Analysis, Array, Backend, Copy, Decoded, Slots
 from .store import Model
 
 KEPT_SIZES = 2
@@ -75,13 +75,13 @@ class CudaBackend(Backend):
             size.run("synthesise", qp)
             return size.get("levels")
 
-    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None, copy: Copy = None, *, empty: Empty = np.empty) -> Array:
+    def decode(self, z: Array, r: Array, qp: int, slots: Slots | None = None, copy: Copy = None, *, empty: Empty = np.empty) -> Decoded:
         with self._lock:
             size = self._size(r, slots)
             size.upload("z", _positions_first(z).astype(np.int16))
             size.put_symbols(r)
             size.run("decode", qp)
-            return size.get("levels")
+            return Decoded(size.get("levels"))
 
     def _size(self, like: Array, slots: Slots | None) -> _Size:
         _, rows, columns = like.shape

@@ -4,6 +4,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..layout import to_float32
+from ..pack import Prediction
+
 
 def _space_to_depth(plane: np.ndarray, rows: int, columns: int, block: int) -> np.ndarray:
     height, width = plane.shape
@@ -23,10 +26,15 @@ def pack(y: np.ndarray, u: np.ndarray, v: np.ndarray, depth: int) -> NDArray[np.
     return np.concatenate(channels).astype(np.float32) / np.float32(2 ** (depth - 8))
 
 
-def unpack(packed: NDArray[np.float32], width: int, height: int,
-           depth: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def unpack(packed: np.ndarray, width: int, height: int, depth: int,
+           prediction: Prediction | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `zvc69.core.pack.unpack`."""
-    with np.errstate(over="ignore"):  # huge values become infinite, then the limit
+    packed = to_float32(packed)
+    with np.errstate(over="ignore", invalid="ignore"):  # huge values become infinite, then the limit
+        if prediction is not None:
+            a, b, factor = prediction
+            one = to_float32(a)
+            packed = packed + (one if b is a or not factor else one + np.float32(factor) * (to_float32(b) - one))
         levels = np.nan_to_num(packed * np.float32(2 ** (depth - 8)), nan=0, posinf=np.inf, neginf=-np.inf)
     samples = np.rint(np.clip(levels, 0, 2**depth - 1)).astype(np.uint8 if depth == 8 else np.uint16)
     half = (height + 1) // 2, (width + 1) // 2
