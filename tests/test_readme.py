@@ -19,7 +19,7 @@ from .test_media_files import write_mp4
 from .test_media_frame import smooth_rgb
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
-NEED_OPENVINO = {"zvc69.model.openvino_runner", "zvc69.model.channel_last"}
+NEED_OPENVINO = {f"zvc69.model.{name}" for name in ("openvino_backend", "openvino_runner", "channel_last", "difference")}
 # Compiled modules and __main__ have no examples; what needs OpenVINO, which is not always installed, neither.
 MODULES = [module.name for module in pkgutil.walk_packages(zvc69.__path__, "zvc69.")
            if not module.name.rpartition(".")[2].startswith("_") and module.name not in NEED_OPENVINO]

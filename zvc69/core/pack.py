@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _pack, cpu
 from .layout import BFLOAT16

@@ -24,7 +24,8 @@ Copy = NDArray[np.bool_] | None
 
 @dataclass(frozen=True)
 class Slots:
-    """The filled slots of a P or B frame: packed pictures (96, h, w), in a layout that the backend knows. Slot B repeats slot A (the same array) while it is blank.
+    """The filled slots of a P or B frame: packed pictures (96, h, w); for `decode` they may be bfloat16. Slot B repeats slot A (the same array) while
+    it is blank.
 
     The prediction is a + blend * (b - a): blend is 0 in P frames, 1/2 in B frames.
     """

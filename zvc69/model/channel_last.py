@@ -32,8 +32,9 @@ def with_channels_last(model: openvino.Model, inputs: Collection[str], output: s
                 last[name] = opset13.convert(parameters[-1], "f32") if name in bfloat16 else parameters[-1]
             continue
         sources = [source.get_node().get_friendly_name() for source in node.input_values()]
-        if kind in _ELEMENTWISE and all(source in last or value.get_partial_shape().rank.get_length() < 4
-                                        for source, value in zip(sources, node.input_values())) and any(source in last for source in sources):
+        # Numbers that go for all of a picture are of fewer axes.
+        pictures = [source for source, value in zip(sources, node.input_values()) if value.get_partial_shape().rank.get_length() == 4]
+        if kind in _ELEMENTWISE and pictures and all(source in last for source in pictures):
             last[name] = getattr(opset13, kind.lower())(*(last.get(source, value) for source, value in zip(sources, node.input_values())))
         elif kind == "Result":
             names = node.input_value(0).get_names()

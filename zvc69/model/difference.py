@@ -11,10 +11,11 @@ from ..errors import BackendError
 DIFFERENCE = "difference"
 
 
-def with_difference(model: openvino.Model, *, one_slot: bool) -> openvino.Model:
+def with_difference(model: openvino.Model, *, one_slot: bool, merge: bool) -> openvino.Model:
     """A `decode_inter` graph whose output is, as `DIFFERENCE`, the picture less slot_a + blend * (slot_b - slot_a). `model` is not to be used any more.
 
-    one_slot: for frames whose slot B is blank and repeats slot A. The graph has no input `slot_b` then, and no `blend`.
+    one_slot: for frames whose slot B is blank and repeats slot A. The graph has no input `slot_b` then, and no `blend`. merge: what is added up of both
+    slots then comes from one convolution with the sum of the weights, which rounds otherwise; without it, all sums are those of the whole picture.
 
     Tensors are found by the names that models are exported with. Raises BackendError where one is missing.
     """
@@ -28,7 +29,7 @@ def with_difference(model: openvino.Model, *, one_slot: bool) -> openvino.Model:
     if one_slot:
         _replace(nodes["slot_b"], nodes["slot_a"].output(0))
         _replace(nodes["base"], nodes["base"].input_value(0))
-        if {"context.in.slot_a", "context.in.slot_b", "context.in.sum"} <= nodes.keys():
+        if merge and {"context.in.slot_a", "context.in.slot_b", "context.in.sum"} <= nodes.keys():
             _replace(nodes["context.in.sum"], _merged(nodes["context.in.slot_a"], nodes["context.in.slot_b"]).output(0))
     output = opset13.result(difference)
     output.output(0).get_tensor().set_names({DIFFERENCE})

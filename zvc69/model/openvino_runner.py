@@ -30,7 +30,7 @@ def computes_in(precision: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A graph as it is compiled. bfloat16: what of it is of that type. one_slot: of `decode_inter`, for frames whose slot B repeats slot A."""
+    """A graph as it is compiled. bfloat16: inputs and output of that type. one_slot: of `decode_inter`, for frames whose slot B repeats slot A."""
 
     graph: str
     bfloat16: frozenset[str] = frozenset()
@@ -86,7 +86,7 @@ class OpenVinoRunner:
         try:
             model = self._core.read_model(self._model.graph(form.graph))
             if form.graph == DECODE_INTER:
-                model = with_difference(model, one_slot=form.one_slot)
+                model = with_difference(model, one_slot=form.one_slot, merge=self._settings["INFERENCE_PRECISION_HINT"] == "bf16")
             if shapes:
                 model.reshape({name: openvino.PartialShape(shape) for name, shape in shapes.items()})
             if form.graph in CHANNEL_LAST:
@@ -102,7 +102,7 @@ class OpenVinoRunner:
         return requests[id(compiled)]
 
     def run(self, graph: str, inputs: dict[str, NDArray]) -> list[np.ndarray]:
-        """As `Runner.run`. Inputs may be bfloat16; of `decode_inter`, what says nothing where slot B is blank may be missing: slot_b and blend."""
+        """As `Runner.run`. Inputs with the channels last may be bfloat16. `decode_inter` without slot_b and blend: slot B repeats slot A."""
         form, last = Form.of(graph, inputs), CHANNEL_LAST.get(graph, ())
         request = self._request(form, inputs)
         ports = request.model_outputs
@@ -113,7 +113,8 @@ class OpenVinoRunner:
             for number, array in enumerate(outputs):
                 request.set_output_tensor(number, _tensor(array))
         try:
-            request.infer({name: _tensor(array) if name in form.bfloat16 else array for name, array in inputs.items()}, share_inputs=True)
+            request.infer({name: _tensor(array) if name in form.bfloat16 else array for name, array in inputs.items()},
+                          share_inputs=True, share_outputs=True)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO failed in {graph}: {str(error).splitlines()[0]}") from error
         arrays = [array[0] for array in outputs] if static else [self._copied(request.get_output_tensor(number)) for number in range(len(ports))]
