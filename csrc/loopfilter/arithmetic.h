@@ -13,6 +13,10 @@ constexpr int kFilterReach = 3;
 constexpr int kFilterShift = 7;       // coefficients are in 1/128, -63 .. 63; that of the centre makes their sum 128
 constexpr int kFilterClasses = 25;    // 5 of activity x 5 of direction
 constexpr int kFilterWindow = 3;      // blocks, each way, whose gradients decide a block's class
+constexpr int kFilterUnit = 16 * 9 * 16;            // sum of a window's gradients with one 8-bit level at each sample
+constexpr int kFilterLittle = kFilterUnit / 20;     // so that flat blocks have no direction
+// Sums of gradients along columns and rows from which on a block is more active.
+constexpr int kFilterActive1 = kFilterUnit * 3 / 2, kFilterActive2 = kFilterUnit * 4, kFilterActive3 = kFilterUnit * 9, kFilterActive4 = kFilterUnit * 20;
 
 // Rows and columns to one sample of each pair; the other one is opposite. A macro: host and device each have constants made from it.
 #define ZVC_FILTER_OFFSETS {{0, 1}, {0, 2}, {0, 3}, {1, 0}, {2, 0}, {3, 0}, {1, 1}, {1, -1}, {2, 1}, {2, -1}, {1, 2}, {1, -2}}
@@ -26,12 +30,10 @@ ZVC_SHARED int gradient_of(int centre, int one, int other) {
 // Class of a block by its window's sums (144 samples) of gradients along columns, rows, and both diagonals: (up, down), (left, right), (up left, down
 // right), (up right, down left).
 ZVC_SHARED int filter_class(int vertical, int horizontal, int falling, int rising) {
-    constexpr int kUnit = 16 * 9 * 16;       // one 8-bit level at each sample
-    constexpr int kLittle = kUnit / 20;      // so that flat blocks have no direction
     const int sum = vertical + horizontal;
-    const int activity = (sum >= kUnit * 3 / 2) + (sum >= kUnit * 4) + (sum >= kUnit * 9) + (sum >= kUnit * 20);
-    const int most_straight = vertical > horizontal ? vertical : horizontal, least_straight = vertical + horizontal - most_straight + kLittle;
-    const int most_diagonal = falling > rising ? falling : rising, least_diagonal = falling + rising - most_diagonal + kLittle;
+    const int activity = (sum >= kFilterActive1) + (sum >= kFilterActive2) + (sum >= kFilterActive3) + (sum >= kFilterActive4);
+    const int most_straight = vertical > horizontal ? vertical : horizontal, least_straight = vertical + horizontal - most_straight + kFilterLittle;
+    const int most_diagonal = falling > rising ? falling : rising, least_diagonal = falling + rising - most_diagonal + kFilterLittle;
     const bool straight = static_cast<int64_t>(most_straight) * least_diagonal > static_cast<int64_t>(most_diagonal) * least_straight;
     const int most = straight ? most_straight : most_diagonal, least = straight ? least_straight : least_diagonal;
     if (2 * most < 3 * least) return 5 * activity;
