@@ -9,10 +9,11 @@ import numpy as np
 
 from zvc69.codec.latents import Conditions, read_latents, symbols
 from zvc69.codec.temporal import copy_blocks, fetch_state, predict
-from zvc69.core import entropy, pack, quantise
+from zvc69.core import entropy, loopfilter, pack, quantise
 from zvc69.core.motion import KERNELS, MotionField
 from zvc69.cuda.device import Device
 from zvc69.cuda.entropy import Call, Decoder, Encoder, Tables, check
+from zvc69.cuda.loopfilter import LoopFilter
 from zvc69.cuda.pictures import Pictures, PictureShape, way_of
 from zvc69.cuda.pipeline import DeviceModel, FrameCodec, FrameKind
 from zvc69.cuda.symbols import Symbols
@@ -54,6 +55,26 @@ def check_pictures(s: Setting) -> str:
         for got, want in zip(out, field.warp(planes, s.shape.depth)):
             same(f"compensate, {kernel}{', overlapped' * overlap}", s.device.download(got), want)
     return "pack, unpack, compensation: bit for bit"
+
+
+def check_loop_filter(s: Setting) -> str:
+    rng, shape, on_device = np.random.default_rng(3), s.shape, LoopFilter(s.device, s.shape)
+    fine = tuple(plane.astype(np.uint16) << np.uint16(loopfilter.FINE_DEPTH - shape.depth) for plane in frame(shape, 0))
+    predicted, copy = frame(shape, 1), rng.random((shape.rows // 4, shape.columns // 4)) < 0.4
+    there, copy_there = tuple(s.device.upload(plane) for plane in fine), s.device.upload(copy)
+    on_device.widen(there, tuple(s.device.upload(plane) for plane in predicted), copy_there)
+    loopfilter.widen(fine, predicted, copy, shape.depth)
+    classes, classes_there = loopfilter.classify(fine[0]), on_device.classes()
+    on_device.classify(there[0], classes_there)
+    same("classes", s.device.download(classes_there), classes)
+    for number, (plane, other, out) in enumerate(zip(there, fine, Pictures(s.device, shape).planes())):
+        same("widen", s.device.download(plane), other)
+        coefficients = rng.integers(-loopfilter.LARGEST_COEFFICIENT, loopfilter.LARGEST_COEFFICIENT + 1, (1 if number else loopfilter.CLASSES, loopfilter.TAPS))
+        luma = number == 0
+        on_device.apply(number, plane, s.device.upload(coefficients.astype(np.int8)), out, classes_there if luma else None, copy_there)
+        same("filter", s.device.download(out), loopfilter.apply(other, coefficients.astype(np.int8), shape.depth, classes=classes if luma else None, copy=copy,
+                                                                copy_block=32 if luma else 16, out=np.empty(other.shape, shape.dtype)))
+    return "loop filter: bit for bit"
 
 
 def check_rounding(s: Setting) -> str:
@@ -143,4 +164,5 @@ def check_conformance(s: Setting) -> str:
 
 
 CHECKS: dict[str, Callable[[Setting], str]] = {
-    "pictures": check_pictures, "rounding": check_rounding, "entropy": check_entropy, "conformance": check_conformance}
+    "pictures": check_pictures, "loop filter": check_loop_filter, "rounding": check_rounding, "entropy": check_entropy,
+    "conformance": check_conformance}
