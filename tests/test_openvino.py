@@ -1,9 +1,10 @@
-"""What decoding with OpenVINO is made of: graphs that give a difference from the prediction, of one slot or two, in float32 or bfloat16."""
+"""What decoding with OpenVINO is made of: in bfloat16, graphs that give a difference from the prediction, of one slot or two."""
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from tests.checkcore.check_pack import channel_last
 from tests.parse_digest import INTER_MODEL
 from zvc69.core.layout import BFLOAT16, Layout, to_float32
 from zvc69.core.pack import unpack
@@ -12,10 +13,8 @@ from zvc69.errors import BackendError
 from zvc69.model import Model, available_backends, create_backend, load_model
 from zvc69.model.backend import Slots
 
-openvino = pytest.importorskip("openvino")
-opset13 = pytest.importorskip("openvino.opset13")
+pytest.importorskip("openvino")
 
-MODELS = {"lite": lambda: load_model("lite"), "of format 1.1": lambda: Model(INTER_MODEL)}
 QP = 32
 
 
@@ -37,45 +36,35 @@ def backend(name, model):
     return create_backend(name, model, 1)
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("kind", ["blank", "two", "between"])
-def test_difference_and_prediction_are_the_picture(model, kind):
-    """Of the first size, of another one, and of the first one again."""
-    model = MODELS[model]()
-    cpu, ours = create_backend("cpu", model, 1), backend("openvino", model)
-    for rows, columns in ((12, 16), (8, 8), (12, 16)):
-        z, r, a, b = frame(rows, columns, rows)
-        slots = slots_of(kind, a, b)
-        decoded, wanted = ours.decode(z, r, QP, slots), cpu.decode(z, r, QP, slots).picture
-        assert np.abs(decoded.picture - wanted).max() < 1 / 256
-        assert np.abs(decoded.values).max() < np.abs(wanted).max() and decoded.values.dtype == np.float32
-        planes = unpack(decoded.values, 8 * columns, 8 * rows, 8, prediction=decoded.prediction)
-        for got, want in zip(planes, unpack(decoded.picture, 8 * columns, 8 * rows, 8), strict=True):
-            np.testing.assert_array_equal(got, want)
-
-
-@pytest.mark.parametrize("kind", ["blank", "two", "between"])
-def test_layout_does_not_change_the_difference(kind):
-    model = load_model("lite")
-    ours, (z, r, a, b) = backend("openvino", model), frame(12, 16)
-    plain = ours.decode(z, r, QP, slots_of(kind, a, b)).values
-    last = [np.ascontiguousarray(array.transpose(1, 2, 0)).transpose(2, 0, 1) for array in (r, a, b)]
-    np.testing.assert_array_equal(ours.decode(z, last[0], QP, slots_of(kind, *last[1:])).values, plain)
-
-
 @pytest.mark.parametrize("kind", ["blank", "two", "between"])
 def test_bfloat16_comes_out_where_it_goes_in(kind):
-    """As near to what is computed in float32 as if arrays were float32; of a size that comes first and of another."""
+    """Then it is a difference. As near to what is computed in float32 as if arrays were float32; of a size that comes first, another, and the first."""
     model = load_model("lite")
     cpu, ours = create_backend("cpu", model, 1), backend("openvino-bf16", model)
-    for rows, columns in ((12, 16), (8, 8)):
-        z, r, a, b = frame(rows, columns)
-        wanted = cpu.decode(z, r, QP, slots_of(kind, a, b)).picture
+    for rows, columns in ((12, 16), (8, 8), (12, 16)):
+        z, r, a, b = frame(rows, columns, rows)
+        wanted, wide = (one.decode(z, r, QP, slots_of(kind, a, b)) for one in (cpu, ours))
         narrow = ours.decode(z, to_bfloat16(r), QP, slots_of(kind, to_bfloat16(a), to_bfloat16(b)))
-        wide = ours.decode(z, r, QP, slots_of(kind, a, b))
-        assert (narrow.values.dtype, wide.values.dtype) == (BFLOAT16, np.float32)
-        errors = [np.sqrt(np.mean((decoded.picture - wanted) ** 2)) for decoded in (narrow, wide)]
+        assert (narrow.values.dtype, wide.values.dtype) == (BFLOAT16, np.float32) and wide.slots is None
+        assert np.abs(to_float32(narrow.values)).max() < np.abs(wanted.picture).max()
+        errors = [np.sqrt(np.mean((decoded.picture - wanted.picture) ** 2)) for decoded in (narrow, wide)]
         assert errors[0] < 1.2 * errors[1] + 0.02 < 0.5
+
+
+@pytest.mark.parametrize("kind", ["blank", "two", "between"])
+def test_unpacked_difference_is_the_unpacked_picture(kind):
+    z, r, a, b = (array if n == 0 else to_bfloat16(array) for n, array in enumerate(frame(12, 16)))
+    decoded = backend("openvino-bf16", load_model("lite")).decode(z, r, QP, slots_of(kind, a, b))
+    planes = unpack(decoded.values, 128, 96, 8, prediction=decoded.prediction)
+    for got, want in zip(planes, unpack(decoded.picture, 128, 96, 8), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("kind", ["blank", "two", "between"])
+def test_order_of_axes_in_memory_changes_nothing(kind):
+    ours, (z, *arrays) = backend("openvino", load_model("lite")), frame(12, 16)
+    plain, last = (ours.decode(z, r, QP, slots_of(kind, a, b)).picture for r, a, b in (arrays, map(channel_last, arrays)))
+    np.testing.assert_array_equal(last, plain)
 
 
 def test_bfloat16_is_asked_for_where_it_is_exact():
@@ -100,14 +89,15 @@ def test_what_is_loaded_ahead_is_what_frames_of_one_slot_take():
     assert ours._runner._fixed == loaded
 
 
-def test_graph_without_the_names_is_refused():
-    from zvc69.model.difference import with_difference
-    inputs = [opset13.parameter([1, 96, 4, 4], np.float32, name) for name in ("slot_a", "slot_b")]
-    for parameter in inputs:
-        parameter.output(0).get_tensor().set_names({parameter.get_friendly_name()})
-    model = openvino.Model([opset13.result(opset13.add(*inputs))], inputs, "other")
-    with pytest.raises(BackendError, match="decode_inter has no base, blend, picture"):
-        with_difference(model, one_slot=True, merge=True)
+def test_model_that_predicts_otherwise_stays_with_float32():
+    """That of format 1.1 adds coefficients of its prediction."""
+    model = Model(INTER_MODEL)
+    cpu, ours, (z, r, a, b) = create_backend("cpu", model, 1), backend("openvino-bf16", model), frame(12, 16)
+    assert ours.layout(8) == Layout(channel_last=True)
+    slots = Slots(a, b, 0.5)
+    assert np.sqrt(np.mean((ours.decode(z, r, QP, slots).picture - cpu.decode(z, r, QP, slots).picture) ** 2)) < 0.3
+    with pytest.raises(BackendError, match="decode_inter does not add its prediction"):
+        ours.decode(z, to_bfloat16(r), QP, Slots(to_bfloat16(a), to_bfloat16(b), 0.5))
 
 
 def test_rounding_to_bfloat16_is_to_the_nearest_and_halves_to_even():

@@ -1,8 +1,11 @@
 """The networks on OpenVINO, behind the interface that all backends have."""
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
+from ..core.layout import BFLOAT16
 from ..core.pool import Empty
 from .backend import Array, Backend, Copy, Decoded, Slots
 from .openvino_runner import OpenVinoRunner
@@ -18,12 +21,15 @@ class OpenVinoBackend(Backend):
     channel_last = True
 
     def __init__(self, name: str, model: Model, threads: int = 0, at_once: int = 1) -> None:
-        self.bfloat16 = name == "openvino-bf16"
-        super().__init__(name, OpenVinoRunner(model, threads, "bf16" if self.bfloat16 else "f32", at_once))
+        super().__init__(name, OpenVinoRunner(model, threads, "bf16" if name == "openvino-bf16" else "f32", at_once))
+
+    @cached_property
+    def bfloat16(self) -> bool:  # type: ignore[override]
+        return self.name == "openvino-bf16" and self._runner.takes_bfloat16()
 
     def decode(self, z: Array, r: np.ndarray, qp: int, slots: Slots | None = None, copy: Copy = None, *, empty: Empty = np.empty) -> Decoded:
-        if slots is None:
-            return super().decode(z, r, qp)
+        if slots is None or slots.a.dtype != BFLOAT16:
+            return super().decode(z, r, qp, slots)
         inputs = {"z": z[None], "r": r[None], "qp": np.array([qp], np.int64)}
         inputs |= {"slot_a": slots.a[None]} if slots.b is slots.a else slots.inputs()
         return Decoded(self._runner.run("decode_inter", inputs)[0], slots)

@@ -12,14 +12,13 @@ from ..core.layout import BFLOAT16
 from ..core.pool import Pool
 from ..errors import BackendError
 from .channel_last import with_channels_last
-from .difference import DIFFERENCE, with_difference
+from .difference import DIFFERENCE, can_give_difference, with_difference
 from .sizes import size_of
 from .store import Model
 
 CHANNEL_LAST = {f"{stage}_{kind}": ("r", "slot_a", "slot_b") if stage == "decode" else ("r",)
                 for stage in ("decode", "refine", "synthesise") for kind in ("intra", "inter")}
 """Graphs whose pictures come out with the channels as the last axis in memory, and the inputs that they take like that, as far as they have them."""
-DECODE_INTER = "decode_inter"
 
 
 def computes_in(precision: str) -> bool:
@@ -30,7 +29,7 @@ def computes_in(precision: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A graph as it is compiled. bfloat16: inputs and output of that type. one_slot: of `decode_inter`, for frames whose slot B repeats slot A."""
+    """A graph as it is compiled. bfloat16: inputs and output of that type. one_slot: of one that gives differences, where slot B repeats slot A."""
 
     graph: str
     bfloat16: frozenset[str] = frozenset()
@@ -39,20 +38,20 @@ class Form:
     @classmethod
     def of(cls, graph: str, inputs: dict[str, NDArray]) -> Form:
         """That which takes these."""
-        bfloat16 = {name for name, array in inputs.items() if array.dtype == BFLOAT16}
-        return cls(graph, frozenset(bfloat16 | {DIFFERENCE} if "slot_a" in bfloat16 else bfloat16), graph == DECODE_INTER and "slot_b" not in inputs)
+        bfloat16 = frozenset(name for name, array in inputs.items() if array.dtype == BFLOAT16)
+        return cls(graph, bfloat16 | {DIFFERENCE}, "slot_b" not in inputs) if "slot_a" in bfloat16 else cls(graph, bfloat16)
 
     @property
     def output(self) -> str:
         """What comes out with the channels last, of graphs in `CHANNEL_LAST` that have it."""
-        return DIFFERENCE if self.graph == DECODE_INTER else "picture"
+        return DIFFERENCE if DIFFERENCE in self.bfloat16 else "picture"
 
 
 class OpenVinoRunner:
     """Compiles each graph when it is first run: for the size that it is run at then, and once more for all others. Safe to use from several
     threads (one request each).
 
-    `decode_inter` gives the difference from the prediction (`difference.with_difference`), in bfloat16 if slots come so.
+    If slots come in bfloat16, `decode_inter` gives the difference from the prediction (`difference.with_difference`), in bfloat16 too.
 
     precision: "f32", or "bf16", where convolutions take bfloat16 and what is between them is bfloat16 too. at_once: requests that run at a time, each on its
     share of the threads.
@@ -70,6 +69,10 @@ class OpenVinoRunner:
         if threads:
             self._settings["INFERENCE_NUM_THREADS"] = threads
 
+    def takes_bfloat16(self) -> bool:
+        """Whether r and slots of the model's `decode_inter` may be bfloat16."""
+        return self._model.manifest.inter and can_give_difference(self._core.read_model(self._model.graph("decode_inter")))
+
     def _compiled(self, form: Form, inputs: dict[str, NDArray]) -> openvino.CompiledModel:
         size = size_of(inputs)
         with self._lock:
@@ -85,8 +88,8 @@ class OpenVinoRunner:
     def _compile(self, form: Form, shapes: dict[str, tuple[int, ...]] | None = None) -> openvino.CompiledModel:
         try:
             model = self._core.read_model(self._model.graph(form.graph))
-            if form.graph == DECODE_INTER:
-                model = with_difference(model, one_slot=form.one_slot, merge=self._settings["INFERENCE_PRECISION_HINT"] == "bf16")
+            if form.output == DIFFERENCE:
+                model = with_difference(model, one_slot=form.one_slot)
             if shapes:
                 model.reshape({name: openvino.PartialShape(shape) for name, shape in shapes.items()})
             if form.graph in CHANNEL_LAST:
@@ -102,7 +105,7 @@ class OpenVinoRunner:
         return requests[id(compiled)]
 
     def run(self, graph: str, inputs: dict[str, NDArray]) -> list[np.ndarray]:
-        """As `Runner.run`. Inputs with the channels last may be bfloat16. `decode_inter` without slot_b and blend: slot B repeats slot A."""
+        """As `Runner.run`. Inputs with the channels last may be bfloat16. `decode_inter` without slot_b and blend, in bfloat16: slot B repeats slot A."""
         form, last = Form.of(graph, inputs), CHANNEL_LAST.get(graph, ())
         request = self._request(form, inputs)
         ports = request.model_outputs
