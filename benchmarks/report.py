@@ -118,7 +118,8 @@ def endurance() -> list[str]:
 
 
 TOOLS = {"no-vectors": "vectors (against `--motion none`)", "one-reference": "slot B and older references (against `--reference-frames 1`)",
-         "plain-rounding": "rounding by rate and distortion (against `--rounding plain`)", "flow": "the search alone (against `--motion flow`)"}
+         "plain-rounding": "rounding by rate and distortion (against `--rounding plain`)", "flow": "the search alone (against `--motion flow`)",
+         "no-loop-filter": "the loop filter (against `--no-loop-filter`)"}
 
 
 def tools() -> list[str]:

@@ -39,7 +39,7 @@ file_headers = st.builds(
     bit_depth=st.sampled_from((8, 10, 12)), latent_channels=st.integers(1, 1024), hyper_channels=st.integers(1, 1024),
     matrix=byte, primaries=byte, transfer=byte, full_range=st.booleans(), total_frames=u32,
     index_offset=st.one_of(st.just(0), st.integers(65, 1 << 62)), compact=st.booleans(), repeated=st.booleans(), minor=byte,
-    filters=st.booleans(), filler=st.booleans())
+    filters=st.booleans(), filler=st.booleans(), loop_filter=st.booleans())
 
 entries = st.integers(0, 15)
 

@@ -51,7 +51,7 @@ class Coded:
     @property
     def no_state(self) -> list[bool]:
         """Whether each packet can be parsed without the state of others."""
-        return [Payload.unpack(packet.payload, packet.type).no_state for packet in self.packets]
+        return [Payload.unpack(packet.payload, packet.type, loop_filter=self.header.loop_filter).no_state for packet in self.packets]
 
     def slots(self) -> list[tuple[int, ...]]:
         """Numbers of the packets that each packet refers to, slot A's first."""

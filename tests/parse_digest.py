@@ -53,12 +53,14 @@ def digests(path: Path) -> list[dict[str, str]]:
                 arrays["ways"] = np.array([(field.kernel == "sharp") + 2 * field.overlap for field in fields], np.uint8)
             if parsed.copy is not None:
                 arrays["copy"] = parsed.copy.astype(np.uint8)
+            if parsed.filters is not None:
+                arrays["filters"] = np.concatenate([parsed.filters.luma, parsed.filters.chroma])
             found.append({name: hashlib.sha256(np.ascontiguousarray(a)).hexdigest() for name, a in arrays.items()})
     return found
 
 
 def _indices(packet: Packet, header: FileHeader, model: Model) -> np.ndarray:
-    payload = Payload.unpack(packet.payload, packet.type, filler=header.filler)
+    payload = Payload.unpack(packet.payload, packet.type, filler=header.filler, loop_filter=header.loop_filter)
     _, sigma = read_latents(model, header.width, header.height, Conditions(packet.header.qp), payload.lanes, payload.substreams)
     return sigma.state()[1] // INDEX_CODE
 

@@ -43,7 +43,7 @@ def test_random_bytes_are_no_file_header(data: bytes) -> None:
 @pytest.mark.parametrize("offset, value, error", [
     (0, b"R", errors.NotAStreamError),
     (6, b"\2", errors.UnsupportedVersionError),
-    (8, b"\21", errors.UnsupportedVersionError),
+    (8, b"\41", errors.UnsupportedVersionError),
     (12, b"\0\0", errors.CorruptStreamError),
     (14, b"\0\0", errors.CorruptStreamError),
     (12, b"\xff\xff", errors.CorruptStreamError),

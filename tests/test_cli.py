@@ -294,7 +294,7 @@ def test_page_and_command_agree(name):
     for flag, (limits, default, _) in documented.items():
         option = options[flag]
         if option.is_flag:
-            assert (limits, default) == ("flag", "off")
+            assert (limits, default) == ("flag", "by preset" if option.secondary_opts else "off")
         elif isinstance(option.type, click.Choice):
             assert re.findall(r"`([^`]+)`", limits) == list(option.type.choices)
         elif isinstance(option.type, click.IntRange):

@@ -18,6 +18,7 @@ from zvc69.cli.encode import encode
 from zvc69.cli.encoder_options import config_of
 from zvc69.codec.builder import EncoderBuilder
 from zvc69.config import PRESETS, Option, options_of, parse_params
+from zvc69.config.option import written
 from zvc69.errors import ConfigError
 
 from .inter_samples import MODEL, picture
@@ -111,7 +112,7 @@ def test_page_says_what_presets_decide():
     head, _, *rows = re.search(r"^\| preset \|.*?(?=\n\n)", PAGE, re.MULTILINE | re.DOTALL).group().splitlines()
     names = [cell.strip(" `-").replace("-", "_") for cell in head.strip("|").split("|")][1:]
     said = {cells[0].strip(" `"): dict(zip(names, (cell.strip() for cell in cells[1:]))) for cells in (row.strip("|").split("|") for row in rows)}
-    assert said == {preset.value: {name: str(value) for name, value in row.items()} for preset, row in PRESETS.items()}
+    assert said == {preset.value: {name: written(value) for name, value in row.items()} for preset, row in PRESETS.items()}
 
 
 def test_page_says_defaults_and_ranges_of_fields():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import zvc69
-from zvc69.bitstream import FrameType, Payload, StreamReader
+from zvc69.bitstream import FrameType, LoopFilter, Payload, StreamReader
 from zvc69.codec.parser import FrameParser
 from zvc69.core import cpu
 from zvc69.media import Frame
@@ -30,7 +30,7 @@ def stored_pictures(path: Path, depth: int) -> list[Frame]:
 
 
 def test_golden_streams_are_all_there():
-    assert Counter(name.split("/")[0] for name in NAMES) == {"v1_0": 7, "v1_1": 4, "v1_2": 3, "v1_3": 2}
+    assert Counter(name.split("/")[0] for name in NAMES) == {"v1_0": 7, "v1_1": 4, "v1_2": 3, "v1_3": 2, "v1_4": 3}
 
 
 @pytest.mark.parametrize("level", cpu.available())
@@ -80,6 +80,18 @@ def test_golden_streams_of_version_1_3_have_filler_in_every_type_of_frame():
             found |= {(packet.type.name, Payload.unpack(packet.payload, packet.type, filler=True).filler) for packet in reader}
     assert {kind for kind, size in found if size} == {"I", "P", "B"}
     assert {size for _, size in found} == {None, 0, 1, 2, 20, 127, 128, 300}
+
+
+def test_golden_streams_of_version_1_4_are_filtered_in_every_way():
+    found, depths = set(), set()
+    for path in streams("1_4"):
+        with StreamReader(path) as reader:
+            assert reader.header.minor == 4 and reader.header.loop_filter
+            depths.add(reader.header.bit_depth)
+            found |= {(packet.type.name, Payload.unpack(packet.payload, packet.type, loop_filter=True).loop_filter) for packet in reader}
+    assert depths == {8, 10, 12}
+    assert {("I", LoopFilter.NEW), ("P", LoopFilter.NONE), ("P", LoopFilter.NEW), ("P", LoopFilter.SLOT_A), ("B", LoopFilter.NEW), ("B", LoopFilter.SLOT_A),
+            ("B", LoopFilter.SLOT_B)} <= found
 
 
 @pytest.mark.parametrize("name", NAMES)

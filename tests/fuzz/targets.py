@@ -12,7 +12,7 @@ from unittest.mock import patch
 import numpy as np
 
 from tests.parse_digest import MODEL, streams
-from zvc69.bitstream import KEYFRAME, FileHeader, FrameHeader, FrameType, Packet, Payload, StreamReader, frame, header
+from zvc69.bitstream import KEYFRAME, FileHeader, FilterSet, FrameHeader, FrameType, LoopFilter, Packet, Payload, StreamReader, frame, header
 from zvc69.bitstream.packet import PacketMaker
 from zvc69.bitstream.verify import Problem, StreamCheck
 from zvc69.codec.parser import FrameParser
@@ -94,9 +94,9 @@ def parse_frame(data: bytes) -> bool:
     if len(data) < 3:
         return False
     qp, (width, height), payload = data[0] & 63, SIZES[data[1] % len(SIZES)], data[2:]
-    stream = FileHeader(width=width, height=height, fps_num=25, filler=True)
+    stream = FileHeader(width=width, height=height, fps_num=25, filler=True, loop_filter=True)
     try:
-        Payload.unpack(payload, FrameType.P, filler=True)
+        Payload.unpack(payload, FrameType.P, filler=True, loop_filter=True)
     except Zvc69Error:
         pass
     packet: Packet = PacketMaker(stream).make(FrameHeader(FrameType.I, qp=qp, pts=0, dts=0, references=KEYFRAME), payload)
@@ -106,6 +106,11 @@ def parse_frame(data: bytes) -> bool:
         return True
     except Zvc69Error:
         return False
+
+
+def _filters() -> bytes:
+    rng = np.random.default_rng(2)
+    return FilterSet(rng.integers(-9, 10, (3, 12)).astype(np.int8)[rng.integers(0, 3, 25)], rng.integers(-9, 10, (2, 12)).astype(np.int8)).pack()
 
 
 @cache
@@ -131,8 +136,9 @@ def seeds(name: str) -> list[bytes]:
             with StreamReader(path) as reader:
                 size = SIZES.index((reader.header.width, reader.header.height))
                 for packet in reader:
-                    filled = replace(Payload.unpack(packet.payload, packet.type), filler=150).pack()
-                    found += [bytes((packet.header.qp, size)) + payload for payload in (bytes(packet.payload), filled)]
+                    filled = replace(Payload.unpack(packet.payload, packet.type), filler=150)
+                    filtered = replace(filled, filler=None, loop_filter=LoopFilter.NEW, filters=_filters())
+                    found += [bytes((packet.header.qp, size)) + payload for payload in (bytes(packet.payload), filled.pack(), filtered.pack())]
         return found
     rng = np.random.default_rng(1)
     if name == "motion":

@@ -21,7 +21,7 @@ import numpy as np
 
 from tests.parse_digest import GOLDEN, INTER_MODEL, MODEL, digests, model_of
 from zvc69 import Encoder, StreamWriter, VideoReader
-from zvc69.bitstream import Payload
+from zvc69.bitstream import FilterSet, LoopFilter, Payload
 from zvc69.bitstream.packet import PacketMaker
 from zvc69.codec import frame_coder, latents
 from zvc69.codec.slots import Slot
@@ -73,6 +73,7 @@ class Sequence:
     substream_bytes: int = latents.SUBSTREAM_BYTES
     ways: bool = False      # slots predict in all ways in turn, not in the best one
     filler: tuple[int | None, ...] = ()      # bytes of filler that frames get in turn, None: no section
+    filters: tuple[LoopFilter, ...] = ()     # how stored frames are filtered, in turn, as far as they can be; others as the encoder has it
 
     def picture(self, number: int) -> Frame:
         """Waves that slide, above a band that stands still. In every fifth picture the right half is that of the third before it."""
@@ -87,12 +88,14 @@ class Sequence:
 
     def write(self, path: Path) -> None:
         encoder = Encoder(self.width, self.height, 25, depth=self.depth, model=str(INTER_MODEL), scene_cut=False, **self.options)
-        with patch.object(frame_coder, "find_slot", _in_turn()) if self.ways else nullcontext():
+        with (patch.object(frame_coder, "find_slot", _in_turn()) if self.ways else nullcontext(),
+              patch.object(frame_coder, "choose", _filters_in_turn(self.filters)) if self.filters else nullcontext()):
             packets = [packet for number in range(self.frames) for packet in encoder.encode(self.picture(number))] + encoder.flush()
         header, coded = replace(encoder.header, compact=self.compact), [(packet.header, bytes(packet.payload)) for packet in packets]
         if self.filler:
             header = replace(header, minor=3, filler=True)
-            coded = [(frame, replace(Payload.unpack(payload, frame.type), filler=size).pack()) for (frame, payload), size in zip(coded, cycle(self.filler))]
+            coded = [(frame, replace(Payload.unpack(payload, frame.type, loop_filter=header.loop_filter), filler=size).pack())
+                     for (frame, payload), size in zip(coded, cycle(self.filler))]
         _write(path, header, coded)
 
 
@@ -121,6 +124,12 @@ STREAMS = {
         "filler": Sequence(48, 32, 8, 9, dict(qp=30, gop=8, b_frames=3, threads=1), filler=(1, None, 0, 127, 128)),
         "filler_full_headers": Sequence(32, 32, 8, 3, dict(qp=40, gop=0, b_frames=1, threads=1), compact=False, filler=(300, 2, 20)),
     },
+    "v1_4": {
+        "loop_filter": Sequence(72, 56, 8, 17, dict(qp=26, gop=16, b_frames=3, threads=1), filters=tuple(LoopFilter)),
+        "loop_filter_10bit_full_headers": Sequence(65, 47, 10, 9, dict(qp=20, gop=0, b_frames=7, threads=1), compact=False,
+                                                   filters=(LoopFilter.NEW, LoopFilter.SLOT_B, LoopFilter.SLOT_A)),
+        "loop_filter_12bit": Sequence(64, 64, 12, 3, dict(qp=30, gop=2, threads=1)),
+    },
 }
 
 
@@ -132,6 +141,18 @@ def _in_turn() -> Callable[..., Slot]:
         field = found.field.using(*next(ways))
         return replace(found, field=field, planes=field.warp(reference.planes, frame.depth))
     return slot
+
+
+def _filters_in_turn(modes: tuple[LoopFilter, ...]) -> Callable[..., tuple[LoopFilter, FilterSet | None]]:
+    turn, rng = cycle(modes), np.random.default_rng(4)
+
+    def choose(picture, target, qp, known) -> tuple[LoopFilter, FilterSet | None]:
+        mode = next(turn)
+        if mode == LoopFilter.NEW:
+            luma = np.concatenate([np.zeros((1, 12)), rng.integers(-9, 10, (4, 12))]).astype(np.int8)[rng.integers(0, 5, 25)]
+            return mode, FilterSet(luma, rng.integers(-9, 10, (2, 12)).astype(np.int8))
+        return next(((name, filters) for name, filters in known if name == mode), (LoopFilter.NONE, None))
+    return choose
 
 
 def _frame(levels: list[np.ndarray], depth: int) -> Frame:

@@ -52,9 +52,12 @@ class HeaderFlag(IntFlag):
     FILLER = 1 << 3
     """Payloads may have a filler section (format 1.3)."""
 
+    LOOP_FILTER = 1 << 4
+    """Payloads say how pictures are filtered (format 1.4)."""
+
 
 _MUST_UNDERSTAND = 0xFFFF
-_KNOWN = int(HeaderFlag.COMPACT | HeaderFlag.REPEATED | HeaderFlag.FILTERS | HeaderFlag.FILLER)   # an int: ~ of an IntFlag inverts known bits only
+_KNOWN = sum(HeaderFlag)   # an int: ~ of an IntFlag inverts known bits only
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class FileHeader:
     minor: int = MINOR
     filters: bool = False
     filler: bool = False
+    loop_filter: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -127,7 +131,7 @@ class FileHeader:
     def pack(self) -> bytes:
         """The 64 bytes."""
         flags = (HeaderFlag.COMPACT * self.compact | HeaderFlag.REPEATED * self.repeated | HeaderFlag.FILTERS * self.filters
-                 | HeaderFlag.FILLER * self.filler)
+                 | HeaderFlag.FILLER * self.filler | HeaderFlag.LOOP_FILTER * self.loop_filter)
         body = _LAYOUT.pack(
             MAGIC, MAJOR, self.minor, flags, self.width, self.height, self.fps_num, self.fps_den, self.total_frames,
             min(self.gop, 255), self.quality, self.colour_space, self.bit_depth, self.model_hash, self.index_offset,
@@ -164,6 +168,7 @@ class FileHeader:
                 latent_channels=latent_channels, hyper_channels=hyper_channels, matrix=matrix, primaries=primaries,
                 transfer=transfer, full_range=full_range, total_frames=total_frames, index_offset=index_offset,
                 compact=bool(flags & HeaderFlag.COMPACT), repeated=bool(flags & HeaderFlag.REPEATED), minor=minor,
-                filters=bool(flags & HeaderFlag.FILTERS), filler=bool(flags & HeaderFlag.FILLER))
+                filters=bool(flags & HeaderFlag.FILTERS), filler=bool(flags & HeaderFlag.FILLER),
+                loop_filter=bool(flags & HeaderFlag.LOOP_FILTER))
         except ValueError as error:   # ConfigError is one too
             raise CorruptStreamError(str(error), offset=offset) from None

@@ -102,7 +102,7 @@ class PacketMaker:
         missing = size - len(packet)
         if missing <= 0:
             return packet
-        bare = Payload.unpack(packet.payload, packet.type)
+        bare = Payload.unpack(packet.payload, packet.type, loop_filter=self._stream.loop_filter)
         # The section's length takes a byte at least, so that `missing` - 1 is always enough; it and the frame's size grow by four each at most.
         payloads = (replace(bare, filler=section) for section in range(max(missing - 9, 0), missing))
         filled = next(payload for payload in payloads if self._grown(packet, payload.filler_bytes) >= size)

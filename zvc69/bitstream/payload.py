@@ -1,9 +1,9 @@
-"""The layout of a frame's payload: a flag byte, the motion sections, filler, and the substreams of the latents."""
+"""The layout of a frame's payload: a flag byte, the sections of motion and of the loop filter, filler, and the substreams of the latents."""
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 
 from ..errors import ConfigError, CorruptStreamError, TruncatedStreamError
 from . import varint
@@ -33,6 +33,21 @@ class PayloadFlag(IntFlag):
     """A section of zero bytes follows, which says nothing; reserved too unless the file header announces it."""
 
 
+FILTER_SHIFT = 5
+"""Bits 5 and 6 of the first byte: a `LoopFilter`; reserved too unless the file header announces it."""
+
+
+class LoopFilter(IntEnum):
+    """What filters a frame's decoded picture."""
+
+    NONE = 0
+    NEW = 1
+    """A set of filters that this frame brings, in a section that follows."""
+    SLOT_A = 2
+    """The set of the frame in slot A."""
+    SLOT_B = 3
+
+
 _ALWAYS = int(PayloadFlag.NO_STATE | PayloadFlag.MOTION | PayloadFlag.COPY | PayloadFlag.MOTION_B)
 
 
@@ -43,7 +58,8 @@ class Payload:
     `motion` and `motion_b` are the coded motion of the slots (None: no section); `substreams` are the rANS substreams of z and r, each one
     covering the bands that `bands()` gives, with `lanes` states; none at all where nothing is coded.
     z and r of a band share a substream: flushing the coder once instead of twice is 4 bytes of a 100-byte frame.
-    `filler` is the size in bytes of a filler section, without its length (None: no section).
+    `filler` is the size in bytes of a filler section, without its length (None: no section). `filters` is the section of a new set of filters
+    (`FilterSet.pack`), which goes with `loop_filter` NEW alone.
 
     >>> Payload(no_state=True, lanes=1, substreams=(b"zr",)).pack().hex()
     '01007a72'
@@ -56,6 +72,8 @@ class Payload:
     substreams: Sequence[bytes | memoryview] = ()
     motion_b: bytes | memoryview | None = None
     filler: int | None = None
+    loop_filter: LoopFilter = LoopFilter.NONE
+    filters: bytes | memoryview | None = None
 
     @property
     def filler_bytes(self) -> int:
@@ -66,9 +84,9 @@ class Payload:
         """The payload's bytes. Raises ConfigError if the lanes or the number of substreams cannot be stated."""
         flags = (PayloadFlag.NO_STATE * self.no_state | PayloadFlag.MOTION * (self.motion is not None)
                  | PayloadFlag.COPY * self.copy | PayloadFlag.MOTION_B * (self.motion_b is not None)
-                 | PayloadFlag.FILLER * (self.filler is not None))
+                 | PayloadFlag.FILLER * (self.filler is not None) | self.loop_filter << FILTER_SHIFT)
         parts: list[bytes | memoryview] = [bytes((flags,))]
-        for section in (self.motion, self.motion_b):
+        for section in (self.motion, self.motion_b, self.filters):
             if section is not None:
                 parts += [varint.pack(len(section)), section]
         if self.filler is not None:
@@ -83,26 +101,29 @@ class Payload:
         return b"".join(parts)
 
     @classmethod
-    def unpack(cls, data: bytes | memoryview, frame_type: FrameType, *, filler: bool = False) -> Payload:
+    def unpack(cls, data: bytes | memoryview, frame_type: FrameType, *, filler: bool = False, loop_filter: bool = False) -> Payload:
         """The sections of `data` (views into it, not copies), a payload of a frame of this type.
 
-        filler: whether the file header announces filler. Raises TruncatedStreamError if a section would reach beyond `data`,
+        filler, loop_filter: whether the file header announces them. Raises TruncatedStreamError if a section would reach beyond `data`,
         CorruptStreamError for flags that a frame of this type cannot have, and filler that is not zero.
         """
         view = memoryview(data)
         if not view:
             raise TruncatedStreamError("an empty payload")
         flags = view[0]
-        if flags & ~(_ALWAYS | PayloadFlag.FILLER * filler):
+        if flags & ~(_ALWAYS | PayloadFlag.FILLER * filler | 3 * loop_filter << FILTER_SHIFT):
             raise CorruptStreamError(f"payload flags {flags:#x} have reserved bits set")
-        if frame_type == FrameType.I and flags & _ALWAYS != PayloadFlag.NO_STATE:
+        filters_by = LoopFilter(flags >> FILTER_SHIFT & 3)
+        if frame_type == FrameType.I and (flags & _ALWAYS != PayloadFlag.NO_STATE or filters_by > LoopFilter.NEW):
             raise CorruptStreamError(f"payload flags {flags:#x} in an I frame")
         at = 1
         motion, at = _unpack_section(view, at, "motion") if flags & PayloadFlag.MOTION else (None, at)
         motion_b, at = _unpack_section(view, at, "motion") if flags & PayloadFlag.MOTION_B else (None, at)
+        filters, at = _unpack_section(view, at, "loop filter") if filters_by == LoopFilter.NEW else (None, at)
         size, at = _unpack_filler(view, at) if flags & PayloadFlag.FILLER else (None, at)
         lanes, substreams = _unpack_substreams(view[at:]) if at < len(view) else (1, ())
-        return cls(bool(flags & PayloadFlag.NO_STATE), bool(flags & PayloadFlag.COPY), motion, lanes, substreams, motion_b, size)
+        return cls(bool(flags & PayloadFlag.NO_STATE), bool(flags & PayloadFlag.COPY), motion, lanes, substreams, motion_b, size, filters_by,
+                   filters)
 
 
 def bands(rows: int, substreams: int) -> list[tuple[int, int]]:

@@ -55,6 +55,8 @@ def config_of(values: dict[str, Any]) -> EncoderConfig:
 
 def _option(name: str, option: Option, default: Any) -> Callable:
     flag = f"--{name.replace('_', '-')}"
+    if option.kind is bool and option.by_preset:
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=option.meaning)
     if option.kind is bool:
         return (click.option(f"--no-{flag[2:]}", name, flag_value="no", help=f"No {option.meaning[0].lower()}{option.meaning[1:]}") if default
                 else click.option(flag, name, flag_value="yes", help=option.meaning))

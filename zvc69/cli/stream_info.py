@@ -48,6 +48,7 @@ def describe(source: str, *, frames: bool) -> dict[str, Any]:
             "keyframes": sum(packet["keyframe"] for packet in packets),
             "average_qp": sum(packet["qp"] for packet in packets) / count if count else None,
             "bytes": size,
+            "loop_filter": header.loop_filter,
             "filler": sum(packet["filler"] for packet in packets),
             "kbps": kilobits_per_second(size, count, header.fps),
             "bpp": bits_per_pixel(size, header.width, header.height, count),
@@ -86,15 +87,15 @@ def text(figures: dict[str, Any]) -> str:
 def _frame(packet: Packet, header: FileHeader) -> dict[str, Any]:
     return {
         "number": packet.number, "type": packet.type.name, "keyframe": packet.keyframe, "qp": packet.header.qp,
-        "pts": packet.pts, "dts": packet.dts, "layer": packet.header.layer, "bytes": len(packet), "filler": _filler(packet) if header.filler else 0,
+        "pts": packet.pts, "dts": packet.dts, "layer": packet.header.layer, "bytes": len(packet), "filler": _filler(packet, header) if header.filler else 0,
         "offset": packet.offset,
     }
 
 
-def _filler(packet: Packet) -> int:
+def _filler(packet: Packet, header: FileHeader) -> int:
     """Bytes of filler; 0 where the payload cannot be read, which `verify` tells."""
     try:
-        return Payload.unpack(packet.payload, packet.type, filler=True).filler_bytes
+        return Payload.unpack(packet.payload, packet.type, filler=header.filler, loop_filter=header.loop_filter).filler_bytes
     except StreamError:
         return 0
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..bitstream import FileHeader, FrameHeader, FrameType, Packet
 from ..bitstream.limits import MAX_LAYER
+from ..core.loopfilter import FINE_DEPTH
 from ..core.pack import unpack
 from ..core.pool import Pool
 from ..media import Colour, Frame, from_coded
@@ -13,6 +14,7 @@ from ..media.integrity import Integrity
 from ..model import Backend, Model
 from ..profiler import Profiler
 from .concealment import Concealer, Picture
+from .loop_filter import FinePicture
 from .parser import FrameParser, Parsed
 from .recovery import Step, TolerantParser
 from .references import PictureBuffer
@@ -137,10 +139,16 @@ class Chain:
         with self._profiler.stage("networks"):
             decoded = backend.decode(symbols.z, symbols.r, symbols.qp, None if prediction is None else prediction.slots, parsed.copy,
                                      empty=self._pool.empty)
-        with self._profiler.stage("unpack"):
-            planes = unpack(decoded.values, header.width, header.height, header.bit_depth, out=self._planes(), prediction=decoded.prediction)
-            if prediction is not None:
-                planes = copy_blocks(planes, prediction.planes, parsed.copy)
+        copied = None if prediction is None else prediction.planes
+        if parsed.filters is not None:
+            with self._profiler.stage("loop filter"):
+                fine = FinePicture.of(decoded, header.width, header.height, header.bit_depth, copied, parsed.copy, self._planes(FINE_DEPTH))
+                planes = fine.filtered(parsed.filters, self._planes())
+        else:
+            with self._profiler.stage("unpack"):
+                planes = unpack(decoded.values, header.width, header.height, header.bit_depth, out=self._planes(), prediction=decoded.prediction)
+                if prediction is not None:
+                    planes = copy_blocks(planes, copied, parsed.copy)
         self._keep(planes)
         job.picture.planes, job.picture.integrity = planes, integrity
         job.frame = from_coded(planes, header.bit_depth, Colour.of_header(header), job.header.pts, integrity)
@@ -193,8 +201,8 @@ class Chain:
             for plane in planes:
                 plane.flags.writeable = False
 
-    def _planes(self) -> Planes:
-        return self._pool.planes(self._header.width, self._header.height, self._header.bit_depth)
+    def _planes(self, depth: int | None = None) -> Planes:
+        return self._pool.planes(self._header.width, self._header.height, depth or self._header.bit_depth)
 
 
 def _again(frame: Frame, pts: int) -> Frame:

@@ -278,7 +278,7 @@ class Encoder:
             nearest, *others = sorted((pictures.at(plan.past), pictures.at(plan.future)), key=lambda reference: (reference.state is None, -reference.qp))
         else:
             nearest, *others = self._past(plan.number, pictures)
-        return coder.inter(picture, qp, plan.number, nearest, others, between=plan.type == FrameType.B, wanted=trial or plan.stored, trial=trial)
+        return coder.inter(picture, qp, plan.number, nearest, others, between=plan.type == FrameType.B, stored=plan.stored, trial=trial)
 
     def _attempt(self, run: Sequence[StandIn]) -> Tried:
         """Frames of a run of P and B frames coded for trial."""
@@ -364,7 +364,8 @@ def _header(model: Model, config: EncoderConfig, qp: int, width: int, height: in
     header = FileHeader(
         width=width, height=height, fps_num=rate.numerator, fps_den=rate.denominator, quality=qp, gop=config.gop, bit_depth=depth,
         model_hash=manifest.short_hash, latent_channels=manifest.latent_channels, hyper_channels=manifest.hyper_channels,
-        total_frames=total_frames, minor=3 if filler else 2 if inter else 0, filters=inter, filler=filler, **colour.header_fields())
+        total_frames=total_frames, minor=4 if config.loop_filter else 3 if filler else 2 if inter else 0, filters=inter, filler=filler,
+        loop_filter=config.loop_filter, **colour.header_fields())
     if filler and 125 * config.bitrate / rate > max_payload(width, height):
         raise ConfigError(f"a constant bitrate of {config.bitrate:g} kbit/s: more than {rate} frames a second of {width}x{height} can have, filler included")
     return header

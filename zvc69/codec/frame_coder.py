@@ -8,23 +8,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream import Payload
+from ..bitstream import FilterSet, LoopFilter, Payload
 from ..config import MAX_QP, EncoderConfig
 from ..core import motion
 from ..core.pack import pack, unpack
 from ..core.quantise import quantise
 from ..media import Frame
 from ..model import Backend, Model
-from ..model.backend import Analysis
+from ..model.backend import Analysis, Decoded
 from ..profiler import Profiler
 from .activity import Rounding, class_weights
 from .compensation import find_luma, find_slot
 from .copying import choose_copies
 from .estimation import MotionEstimator
 from .latents import STEPS, Conditions, LatentOrder, begin_sigma, code_latents
+from .loop_filter import FinePicture, choose
 from .refinement import DISTORTION_SHARE, Refiner, Rounded, Target
 from .slots import TWICE_THE_STEP, Reference, Slot, best_second, missing_in_mean, nearest_or_best
-from .temporal import Prediction, copy_blocks, fetch_state, predict, take_padding
+from .temporal import Planes, Prediction, copy_blocks, fetch_state, predict, take_padding
 
 SEARCHES = 2
 
@@ -53,6 +54,7 @@ class FrameCoder:
         self._aside = None if config.threads == 1 else ThreadPoolExecutor(1, "zvc69-aside")
         kinds = (False, True) if model.manifest.inter else (False,)     # I frames; P and B frames
         self._rounding = {inter: Rounding(model, config.rounding, config.tune, inter=inter) for inter in kinds}
+        self._filters = bool(config.loop_filter)
         self._steps, self._key_steps = 0, 0
         if (config.refinement or config.key_refinement) and backend.gradients:
             self._steps, self._key_steps = config.refinement, max(config.refinement, config.key_refinement)
@@ -65,17 +67,17 @@ class FrameCoder:
         return self._steps > 0
 
     def intra(self, frame: Frame, qp: int, pts: int, *, reference: bool) -> Coded:
-        """A frame without references; `reference`: later frames will refer to it."""
+        """A frame without references; `reference`: later frames will refer to it. Its filters are looked for in any case."""
         with self._stage("pack"):
             packed = pack(*frame.planes, frame.depth)
-        return self._code(frame, packed, Conditions(qp), pts, wanted=reference, steps=self._key_steps)
+        return self._code(frame, packed, Conditions(qp), pts, stored=True, shown=reference or self._filters, steps=self._key_steps)
 
     def inter(self, frame: Frame, qp: int, pts: int, a: Reference, others: Sequence[Reference] = (), *, between: bool = False,
-              wanted: bool = True, trial: bool = False) -> Coded:
+              stored: bool = True, trial: bool = False) -> Coded:
         """A P frame that refers to `a`, or to one of `others` that predicts clearly better, and in slot B to the one that then helps
         most, if any does enough; or (`between`) a B frame that refers to `a` and to the only one of `others`.
 
-        wanted: later frames will refer to it. trial: latents are not refined.
+        stored: later frames will refer to it. trial: its reconstruction is wanted in any case, and latents are not refined.
         """
         packing = None if self._aside is None else self._aside.submit(pack, *frame.planes, frame.depth)     # beside the search
         slot_a, *rest = self._both_sides(frame, qp, pts, a, *others) if between else self._slots(frame, qp, pts, (a, *others))
@@ -93,8 +95,8 @@ class FrameCoder:
             section = motion.encode(slot_a.field, copy, slot_a.expected)
         with self._stage("scale"):
             state = None if slot_a.reference.state is None else fetch_state(slot_a.reference.state, slot_a.field)
-        return self._code(frame, packed, Conditions(qp, state, copy, inter=True), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=wanted,
-                          steps=0 if trial else self._steps_of(between, wanted))
+        return self._code(frame, packed, Conditions(qp, state, copy, inter=True), pts, prediction, (slot_a, slot_b), (section, section_b), stored=stored,
+                          shown=stored or trial, steps=0 if trial else self._steps_of(between, stored))
 
     def _steps_of(self, between: bool, stored: bool) -> int:
         """Of refinement of a P or B frame: the fewer, the fewer frames live on it. Measured: more is gained in equal time than with as many for all."""
@@ -121,8 +123,8 @@ class FrameCoder:
 
     def _code(self, frame: Frame, packed: NDArray[np.float32], conditions: Conditions, pts: int, prediction: Prediction | None = None,
               slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,
-              wanted: bool, steps: int) -> Coded:
-        """steps: of refinement. docs/INTERNALS.md has the order of the steps."""
+              stored: bool, shown: bool, steps: int) -> Coded:
+        """stored: later frames may refer to it; shown: its reconstruction is wanted; steps: of refinement. docs/INTERNALS.md has the order of the steps."""
         qp, copy, inter = conditions.qp, conditions.copy, conditions.inter
         _, h, w = packed.shape
         order = LatentOrder(self._model, h // 4, w // 4, conditions)
@@ -140,24 +142,41 @@ class FrameCoder:
                 latents, out = self._refiner[inter].refine(
                     latents, lambda y: self._round(analysis, y, z, conditions, self._refined[inter].thresholds, classes), analysis, qp, target, steps)
 
-        def payload() -> bytes:
+        def payload() -> Payload:
             with self._stage("entropy"):
                 lanes, substreams = code_latents(order, z, latents.indices, latents.residuals)
-                return Payload(conditions.state is None, copy is not None, sections[0], lanes, substreams, sections[1]).pack()
+                return Payload(conditions.state is None, copy is not None, sections[0], lanes, substreams, sections[1])
 
         a, b = slots
         used = None if a is None else a.reference, None if b is None else b.reference
-        if not wanted:
-            return Coded(payload(), None, used)
+        # Where none refers to it: its reference's set fits most often, and looking would take a reconstruction. The same in trials, which may be kept.
+        unseen = None if stored else LoopFilter.NONE if a.reference.filters is None else LoopFilter.SLOT_A
+        if not shown:
+            return Coded(replace(payload(), loop_filter=unseen or LoopFilter.NONE).pack(), None, used)
         waiting = None if self._aside is None else self._aside.submit(payload)     # beside the networks
         with self._stage("reconstruct"):
             if out is None:
                 out = self._backend.synthesise(analysis, latents.mean_2, latents.sigma.residual(channel_last=self._backend.channel_last), qp)
-            planes = unpack(out, frame.width, frame.height, frame.depth)
-            if prediction is not None:
-                planes = copy_blocks(planes, prediction.planes, copy)
+        planes, mode, filters = self._filtered(out, frame, qp, copy, prediction, used, unseen)
+        coded = replace(payload() if waiting is None else waiting.result(), loop_filter=mode, filters=filters.pack() if mode == LoopFilter.NEW else None)
         field, distance = (None, 0) if a is None else (a.field, pts - a.reference.pts)
-        return Coded(payload() if waiting is None else waiting.result(), Reference(planes, latents.sigma.state(), pts, qp, field, distance), used)
+        return Coded(coded.pack(), Reference(planes, latents.sigma.state(), pts, qp, field, distance, filters), used)
+
+    def _filtered(self, packed: NDArray[np.float32], frame: Frame, qp: int, copy: NDArray[np.bool_] | None, prediction: Prediction | None,
+                  used: tuple[Reference | None, Reference | None], unseen: LoopFilter | None) -> tuple[Planes, LoopFilter, FilterSet | None]:
+        """The frame's decoded planes; how they were filtered; the set that later frames get from it. unseen: how they are filtered, not to be chosen."""
+        inherited = [None if reference is None else reference.filters for reference in used]
+        copied = None if prediction is None else prediction.planes
+        if self._filters and unseen != LoopFilter.NONE:
+            with self._stage("loop filter"):
+                picture = FinePicture.of(Decoded(packed), frame.width, frame.height, frame.depth, copied, copy)
+                known = [(mode, filters) for mode, filters in zip((LoopFilter.SLOT_A, LoopFilter.SLOT_B), inherited) if filters is not None]
+                mode, filters = choose(picture, frame.planes, qp, known) if unseen is None else (unseen, inherited[0])
+                if mode != LoopFilter.NONE:
+                    return picture.filtered(filters), mode, filters
+        with self._stage("reconstruct"):
+            planes = unpack(packed, frame.width, frame.height, frame.depth)
+            return planes if copied is None else copy_blocks(planes, copied, copy), LoopFilter.NONE, inherited[0]
 
     def _round(self, analysis: Analysis, y: NDArray[np.float32], z: NDArray[np.int16], conditions: Conditions, thresholds: NDArray[np.float32],
                classes: NDArray[np.uint8] | None) -> Rounded:

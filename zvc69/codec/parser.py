@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream import FileHeader, FrameHeader, FrameType, Packet, Payload
+from ..bitstream import FileHeader, FilterSet, FrameHeader, FrameType, LoopFilter, Packet, Payload
 from ..core import motion
 from ..core.layout import Layout
 from ..core.motion import MotionField
@@ -23,24 +23,26 @@ from .temporal import fetch_state
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """A frame's payload: symbols, and in P and B frames the fields into the slots (None: blank), the copied blocks (None: none), and
-    the distance in time from slot A's frame."""
+    the distance in time from slot A's frame; the filters that its picture is filtered by (None: it is not)."""
 
     symbols: Symbols
     field: MotionField | None = None
     field_b: MotionField | None = None
     copy: NDArray[np.bool_] | None = None
     distance: int = 0
+    filters: FilterSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
     """What parsing needs of a decoded frame: its state (None: not known), when it is shown, its field and over which distance
-    that goes."""
+    that goes; the filters that later frames get from it (None: there are none, or they are not known)."""
 
     state: State | None
     pts: int
     field: MotionField | None = None
     distance: int = 0
+    filters: FilterSet | None = None
 
     def field_at(self, pts: int) -> MotionField | None:
         """The field, scaled to the distance of a frame shown at `pts`."""
@@ -96,7 +98,8 @@ class FrameParser:
         self._buffer.change(lambda _: None)
 
     def _parse(self, packet: Packet) -> Parsed:
-        payload, qp = Payload.unpack(packet.payload, packet.type, filler=self._header.filler), packet.header.qp
+        payload = Payload.unpack(packet.payload, packet.type, filler=self._header.filler, loop_filter=self._header.loop_filter)
+        qp = packet.header.qp
         width, height = self._header.width, self._header.height
         field = field_b = copy = state = None
         pts, distance = packet.pts, 0
@@ -116,8 +119,20 @@ class FrameParser:
                 raise CorruptStreamError("motion of slot B, which is blank")
         conditions = Conditions(qp, state, copy, packet.type != FrameType.I)
         z, sigma = read_latents(self._model, width, height, conditions, payload.lanes, payload.substreams, self._empty)
-        self._buffer.follow(packet.header, _Reference(sigma.state(), pts, field, distance))
-        return Parsed(symbols(z, sigma, qp, self._layout), field, field_b, copy, distance)
+        filters, inherited = self._filters(packet.header, payload)
+        self._buffer.follow(packet.header, _Reference(sigma.state(), pts, field, distance, inherited if filters is None else filters))
+        return Parsed(symbols(z, sigma, qp, self._layout), field, field_b, copy, distance, filters)
+
+    def _filters(self, header: FrameHeader, payload: Payload) -> tuple[FilterSet | None, FilterSet | None]:
+        """What the frame's picture is filtered by, and what slot A's frame has for later ones."""
+        by_slot = [None if slot is None else self._reference(slot).filters for slot in (header.slot_a, header.slot_b)]
+        if payload.loop_filter == LoopFilter.NONE:
+            return None, by_slot[0]
+        if payload.loop_filter == LoopFilter.NEW:
+            return FilterSet.unpack(payload.filters), by_slot[0]
+        if payload.loop_filter == LoopFilter.SLOT_B and header.slot_b is None:
+            raise CorruptStreamError("filters of slot B, which is blank")
+        return by_slot[payload.loop_filter - LoopFilter.SLOT_A], by_slot[0]
 
     def _reference(self, entry: int) -> _Reference:
         reference = self._buffer.get(entry)

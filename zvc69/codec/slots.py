@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bitstream import FilterSet
 from ..core import motion
 from ..core.motion import RATE_WEIGHT, MotionField
 from ..core.planes import block_errors
@@ -27,7 +28,7 @@ TWICE_THE_STEP = 10
 @dataclass(frozen=True, slots=True)
 class Reference:
     """What the encoder keeps of a coded frame: its decoded planes and sigma state (None: from before a sigma-reset), when it is
-    shown, its QP, and the field it was predicted with (I: None) over which distance in time."""
+    shown, its QP, the field it was predicted with (I: None) over which distance in time, and the loop filter's set that later frames get from it."""
 
     planes: Planes
     state: State | None
@@ -35,6 +36,7 @@ class Reference:
     qp: int
     field: MotionField | None = None
     distance: int = 0
+    filters: FilterSet | None = None
 
     def field_at(self, pts: int) -> MotionField | None:
         """The field, scaled to the distance of a frame shown at `pts`."""
@@ -42,7 +44,7 @@ class Reference:
 
     def picture_alone(self) -> Reference:
         """Without all that parsing a later frame would need: what a sigma-reset leaves of it."""
-        return replace(self, state=None, field=None)
+        return replace(self, state=None, field=None, filters=None)
 
 
 @dataclass(frozen=True, slots=True)

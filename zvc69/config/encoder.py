@@ -73,6 +73,9 @@ class EncoderConfig:
     key_refinement: int | None = whole(
         None, 0, 16, "Such steps of keyframes, which are few and which all others live on; refinement if that is more. "
         "0 with gop 1, but for a file of one picture.", by_preset=True)
+    loop_filter: bool | None = flag(
+        None, "Loop filter: decoded pictures are filtered by coefficients that fit each class of blocks; frames bring them, or take their references'.",
+        by_preset=True)
     sigma_reset: int = whole(
         0, 0, None, "Every so many P frames of a group one begins the sigma state anew, so that a receiver that lost a frame can parse again "
         "from there on; 0 = none.")

@@ -109,9 +109,9 @@ def choice(default: Any, choices: Sequence[Any] | type[Enum], meaning: str, **mo
     return _declared(default, Option(meaning, kind, choices=values, **more))
 
 
-def flag(default: bool, meaning: str) -> Any:
+def flag(default: bool | None, meaning: str, **more: Any) -> Any:
     """A field that is true or false; meaning: a noun phrase, which may stand after "no"."""
-    return _declared(default, Option(meaning, bool))
+    return _declared(default, Option(meaning, bool, **more))
 
 
 def text(default: str | None, meaning: str) -> Any:
