@@ -32,7 +32,7 @@ def run(frames: int = 5, **options):
     code = coding._coder._code
 
     def keeping(frame, packed, conditions, pts, *args, **more):
-        coded = code(frame, packed, conditions, pts, *args, **{**more, "shown": True})
+        coded = code(frame, packed, conditions, pts, *args, **{**more, "wanted": True})
         kept[pts] = coded.reference.planes
         return coded
 

@@ -67,10 +67,10 @@ class FrameCoder:
         return self._steps > 0
 
     def intra(self, frame: Frame, qp: int, pts: int, *, reference: bool) -> Coded:
-        """A frame without references; `reference`: later frames will refer to it. Its filters are looked for in any case."""
+        """A frame without references; `reference`: later frames will refer to it."""
         with self._stage("pack"):
             packed = pack(*frame.planes, frame.depth)
-        return self._code(frame, packed, Conditions(qp), pts, stored=True, shown=reference or self._filters, steps=self._key_steps)
+        return self._code(frame, packed, Conditions(qp), pts, wanted=reference, steps=self._key_steps)
 
     def inter(self, frame: Frame, qp: int, pts: int, a: Reference, others: Sequence[Reference] = (), *, between: bool = False,
               stored: bool = True, trial: bool = False) -> Coded:
@@ -95,8 +95,8 @@ class FrameCoder:
             section = motion.encode(slot_a.field, copy, slot_a.expected)
         with self._stage("scale"):
             state = None if slot_a.reference.state is None else fetch_state(slot_a.reference.state, slot_a.field)
-        return self._code(frame, packed, Conditions(qp, state, copy, inter=True), pts, prediction, (slot_a, slot_b), (section, section_b), stored=stored,
-                          shown=stored or trial, steps=0 if trial else self._steps_of(between, stored))
+        return self._code(frame, packed, Conditions(qp, state, copy, inter=True), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=stored or trial,
+                          steps=0 if trial else self._steps_of(between, stored))
 
     def _steps_of(self, between: bool, stored: bool) -> int:
         """Of refinement of a P or B frame: the fewer, the fewer frames live on it. Measured: more is gained in equal time than with as many for all."""
@@ -123,8 +123,8 @@ class FrameCoder:
 
     def _code(self, frame: Frame, packed: NDArray[np.float32], conditions: Conditions, pts: int, prediction: Prediction | None = None,
               slots: tuple[Slot | None, Slot | None] = (None, None), sections: tuple[bytes | None, bytes | None] = (None, None), *,
-              stored: bool, shown: bool, steps: int) -> Coded:
-        """stored: later frames may refer to it; shown: its reconstruction is wanted; steps: of refinement. docs/INTERNALS.md has the order of the steps."""
+              wanted: bool, steps: int) -> Coded:
+        """wanted: its reconstruction is; steps: of refinement. docs/INTERNALS.md has the order of the steps."""
         qp, copy, inter = conditions.qp, conditions.copy, conditions.inter
         _, h, w = packed.shape
         order = LatentOrder(self._model, h // 4, w // 4, conditions)
@@ -149,29 +149,27 @@ class FrameCoder:
 
         a, b = slots
         used = None if a is None else a.reference, None if b is None else b.reference
-        # Where none refers to it: its reference's set fits most often, and looking would take a reconstruction. The same in trials, which may be kept.
-        unseen = None if stored else LoopFilter.NONE if a.reference.filters is None else LoopFilter.SLOT_A
-        if not shown:
-            return Coded(replace(payload(), loop_filter=unseen or LoopFilter.NONE).pack(), None, used)
+        if not (wanted or self._filters):     # filters are chosen by the reconstruction
+            return Coded(payload().pack(), None, used)
         waiting = None if self._aside is None else self._aside.submit(payload)     # beside the networks
         with self._stage("reconstruct"):
             if out is None:
                 out = self._backend.synthesise(analysis, latents.mean_2, latents.sigma.residual(channel_last=self._backend.channel_last), qp)
-        planes, mode, filters = self._filtered(out, frame, qp, copy, prediction, used, unseen)
+        planes, mode, filters = self._filtered(out, frame, qp, copy, prediction, used)
         coded = replace(payload() if waiting is None else waiting.result(), loop_filter=mode, filters=filters.pack() if mode == LoopFilter.NEW else None)
         field, distance = (None, 0) if a is None else (a.field, pts - a.reference.pts)
         return Coded(coded.pack(), Reference(planes, latents.sigma.state(), pts, qp, field, distance, filters), used)
 
     def _filtered(self, packed: NDArray[np.float32], frame: Frame, qp: int, copy: NDArray[np.bool_] | None, prediction: Prediction | None,
-                  used: tuple[Reference | None, Reference | None], unseen: LoopFilter | None) -> tuple[Planes, LoopFilter, FilterSet | None]:
-        """The frame's decoded planes; how they were filtered; the set that later frames get from it. unseen: how they are filtered, not to be chosen."""
+                  used: tuple[Reference | None, Reference | None]) -> tuple[Planes, LoopFilter, FilterSet | None]:
+        """The frame's decoded planes; how they were filtered; the set that later frames get from it."""
         inherited = [None if reference is None else reference.filters for reference in used]
         copied = None if prediction is None else prediction.planes
-        if self._filters and unseen != LoopFilter.NONE:
+        if self._filters and not (copy is not None and copy.all()):
             with self._stage("loop filter"):
                 picture = FinePicture.of(Decoded(packed), frame.width, frame.height, frame.depth, copied, copy)
                 known = [(mode, filters) for mode, filters in zip((LoopFilter.SLOT_A, LoopFilter.SLOT_B), inherited) if filters is not None]
-                mode, filters = choose(picture, frame.planes, qp, known) if unseen is None else (unseen, inherited[0])
+                mode, filters = choose(picture, frame.planes, qp, known)
                 if mode != LoopFilter.NONE:
                     return picture.filtered(filters), mode, filters
         with self._stage("reconstruct"):
