@@ -103,7 +103,7 @@ def vbv(packets: list[Packet], rate: float, size: float) -> dict:
 
 def filler(packets: list[Packet]) -> float:
     """Share of the bytes that is filler."""
-    return sum(Payload.unpack(packet.payload, packet.type, filler=True).filler_bytes for packet in packets) / sum(map(len, packets))
+    return sum(Payload.unpack(packet.payload, packet.type, filler=True, loop_filter=True).filler_bytes for packet in packets) / sum(map(len, packets))
 
 
 def held(frames: list[Frame], rate: Fraction, mode: str, preset: str) -> dict:
