@@ -7,6 +7,7 @@ import pytest
 from tests.checkcore.check_loopfilter import filters, smooth, target_of
 from zvc69.core import cpu, loopfilter
 from zvc69.core.loopfilter import CLASSES, TAPS, apply, classify, statistics, widen
+from zvc69.core.reference import loopfilter as reference
 
 DEPTHS = (8, 10, 12)
 
@@ -189,6 +190,43 @@ def test_widen_rejects_what_does_not_fit():
     locked[1].flags.writeable = False
     with pytest.raises(ValueError, match="C-contiguous and writeable"):
         widen(locked, planes(np.uint8), copy, 8)
+
+
+def sums_of_classes(rng, worth, noise=6):
+    """What a filter of a noisy, softened picture is solved from; some classes have no samples."""
+    picture = smooth(rng, 90, 140)
+    plane = np.clip(np.rint((picture / 4096 * 200 + 20 + rng.normal(0, noise, picture.shape)) * 16), 0, 4095).astype(np.uint16)
+    target = np.clip(np.rint(plane / 16 + rng.normal(0, 2, plane.shape)), 0, 255).astype(np.uint8)
+    found = statistics(plane, target, 8, classes=classify(plane))
+    return found.products * worth, found.correlations * worth, found.count * (4.8 * worth)
+
+
+@pytest.mark.parametrize("worth", [1e-5, 1e-4, 1e-3, 1e-2])
+@pytest.mark.parametrize("noise", [1, 6, 20])
+def test_filters_of_classes_are_those_of_the_reference(rng, worth, noise):
+    sums = sums_of_classes(rng, worth, noise)
+    for got, want in zip(loopfilter.fit(*sums), reference.fit(*sums), strict=True):
+        np.testing.assert_allclose(got, want, atol=1 if got.dtype == np.int8 else 1e-4)      # halves may be rounded either way
+    saved, coefficients = loopfilter.merge(*sums)
+    wanted, _ = reference.merge(*sums)
+    assert saved == pytest.approx(wanted, rel=1e-3, abs=0.1)
+    assert coefficients.any() == (saved > 0) and not coefficients[sums[2] == 0].any()
+
+
+def test_worth_decides_how_many_filters_there_are(rng):
+    sums = sums_of_classes(rng, 1.0)
+    different = [len({bytes(row) for row in loopfilter.merge(*(array * worth for array in sums))[1] if row.any()}) for worth in (1e-9, 1e-3, 1e-1)]
+    assert different[0] == 0 and different[0] <= different[1] <= different[2] > 1
+
+
+def test_sums_of_other_shapes_are_refused():
+    good = np.zeros((CLASSES, TAPS, TAPS)), np.zeros((CLASSES, TAPS)), np.zeros(CLASSES)
+    assert loopfilter.merge(*good)[0] == 0
+    for wrong in ((good[0][:, :-1], *good[1:]), (good[0], good[1][:-1], good[2]), (*good[:2], good[2][:, None])):
+        with pytest.raises(ValueError, match="sums of"):
+            loopfilter.fit(*wrong)
+    with pytest.raises(ValueError, match="not of 25"):
+        loopfilter.merge(*(array[:-1] for array in good))
 
 
 def test_documentation_examples():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream.filter_set import CLASSES, MOST, TAPS, FilterSet
+from ..bitstream.filter_set import TAPS, FilterSet
 from ..bitstream.payload import LoopFilter
 from ..core import loopfilter
 from ..core.loopfilter import Statistics
@@ -95,78 +95,19 @@ class _Plane:
 
     def saved(self, coefficients: NDArray[np.int8]) -> float:
         """By (classes, 12) of them, their own bits not counted."""
-        return float(_saved(coefficients, self._products, self._correlations).sum())
+        w = coefficients / 128
+        return float(2 * np.vdot(w, self._correlations) - np.einsum("mi,mij,mj->", w, self._products, w, optimize=True))
 
     def most(self) -> float:
-        """What filters of each class would save if they cost no bits: an upper bound of `merged` and `single`."""
-        coefficients = _solved(self._products, self._correlations, self._ridge)
-        return float(np.maximum(_saved(coefficients, self._products, self._correlations), 0).sum())
+        """What filters of each class would save if they cost no bits and were not rounded: about the most that `merged` and `single` can."""
+        regular = self._products + (self._ridge[:, None, None] + 1e-9) * np.eye(TAPS)
+        return float((np.linalg.solve(regular, self._correlations[:, :, None])[:, :, 0] * self._correlations).sum())
 
     def single(self) -> tuple[float, NDArray[np.int8]]:
         """The filter of a plane without classes: bits saved beyond its own, coefficients (12,); zeros if none is worth its bits."""
-        saved, coefficients = _worth(self._products, self._correlations, self._ridge)
+        saved, coefficients = loopfilter.fit(self._products, self._correlations, self._ridge)
         return float(saved[0]), coefficients[0]
 
     def merged(self) -> tuple[float, NDArray[np.int8]]:
-        """Filters of classes, those of several merged while that saves bits, or on the way to where it does: bits saved beyond those of filters and map,
-        coefficients (25, 12)."""
-        there = np.flatnonzero(self._ridge)
-        groups = [[number] for number in there]
-        sums = [array[there] for array in (self._products, self._correlations, self._ridge)]
-        saved, filters = _worth(*sums)
-        gains, pairs = np.full((len(groups), len(groups)), -np.inf), np.triu_indices(len(groups), 1)
-        gains[pairs] = _merging(sums, saved, *pairs)
-        best, out = 0.0, np.zeros((CLASSES, TAPS), np.int8)
-        alive = list(range(len(groups)))
-        while alive:
-            used = len({bytes(filters[n]) for n in alive if filters[n].any()})
-            total = float(saved[alive].sum()) - 5 - CLASSES * used.bit_length()
-            if used and total > best:
-                best, out = total, np.zeros((CLASSES, TAPS), np.int8)
-                for n in alive:
-                    out[groups[n]] = filters[n]
-            if len(alive) == 1:
-                break
-            one, other = np.unravel_index(int(gains.argmax()), gains.shape)
-            groups[one] = groups[one] + groups[other]
-            for array in sums:
-                array[one] += array[other]
-            (saved[one],), (filters[one],) = _worth(*(array[one:one + 1] for array in sums))
-            alive.remove(other)
-            gains[other], gains[:, other] = -np.inf, -np.inf
-            others = np.array([n for n in alive if n != one], int)
-            if len(others):
-                gain = _merging(sums, saved, one, others)
-                gains[np.minimum(one, others), np.maximum(one, others)] = gain
-        return best, out
-
-
-def _solved(products: NDArray, correlations: NDArray, ridge: NDArray) -> NDArray[np.int8]:
-    """(M, 12) filters that leave the least error of sums (M, 12, 12), (M, 12), (M)."""
-    regular = products + (ridge[:, None, None] + 1e-9) * np.eye(TAPS)
-    return np.clip(np.rint(128 * np.linalg.solve(regular, correlations[:, :, None])[:, :, 0]), -MOST, MOST).astype(np.int8)
-
-
-def _saved(coefficients: NDArray[np.int8], products: NDArray, correlations: NDArray) -> NDArray:
-    w = coefficients / 128
-    return 2 * np.einsum("mi,mi->m", w, correlations) - np.einsum("mi,mij,mj->m", w, products, w, optimize=True)
-
-
-def _bits(coefficients: NDArray[np.int8]) -> NDArray:
-    """Of signed Exp-Golomb codes of (M, 12) coefficients."""
-    magnitude = np.abs(coefficients.astype(np.int16))
-    return (1 + 2 * np.floor(np.log2(magnitude + 1)) + (magnitude > 0)).sum(1)
-
-
-def _worth(products: NDArray, correlations: NDArray, ridge: NDArray) -> tuple[NDArray, NDArray[np.int8]]:
-    """Bits that the best filters save beyond their own, and the filters; 0 and zeros where they do not."""
-    coefficients = _solved(products, correlations, ridge)
-    saved = _saved(coefficients, products, correlations) - _bits(coefficients)
-    coefficients[saved <= 0] = 0
-    return np.maximum(saved, 0), coefficients
-
-
-def _merging(sums: Sequence[NDArray], saved: NDArray, one: int | NDArray, others: NDArray) -> NDArray:
-    """What merging group `one`, or each of several, with each of `others` saves."""
-    together, _ = _worth(*(array[one] + array[others] for array in sums))
-    return together - saved[one] - saved[others]
+        """Filters of classes: bits saved beyond those of filters and map, coefficients (25, 12)."""
+        return loopfilter.merge(self._products, self._correlations, self._ridge)

@@ -24,6 +24,12 @@ cdef extern from "loopfilter/loopfilter.h" namespace "zvc" nogil:
     void c_widen "zvc::widen"(uint16_t* plane, const void* prediction, size_t width, size_t height, int depth, const uint8_t* copied,
                               size_t side) noexcept
 
+cdef extern from "loopfilter/merging.h" namespace "zvc" nogil:
+    cdef cppclass FilterEquations:
+        pass
+    double fit_filter(const FilterEquations& sums, int8_t* coefficients) noexcept
+    double merge_filters(const FilterEquations* sums, int8_t* coefficients) except +
+
 FINE_DEPTH, BLOCK, TAPS, CLASSES = kFilterDepth, kFilterBlock, kFilterTaps, kFilterClasses
 
 
@@ -69,3 +75,18 @@ def statistics(int level, const uint16_t[:, ::1] samples, const uint8_t[:, ::1] 
     cdef FilterKinds kinds = kinds_of(classes, copied, side)
     with nogil:
         filter_statistics(<Isa>level, plane, kinds, &target[0, 0], depth, &products[0, 0], &count[0])
+
+
+def fit(const double[:, ::1] sums, double[::1] saved, int8_t[:, ::1] coefficients):
+    """sums: (M, 157), each as FilterEquations has it: products, correlations, ridge."""
+    cdef Py_ssize_t n
+    with nogil:
+        for n in range(sums.shape[0]):
+            saved[n] = fit_filter((<const FilterEquations*>&sums[n, 0])[0], &coefficients[n, 0])
+
+
+def merge(const double[:, ::1] sums, int8_t[:, ::1] coefficients):
+    cdef double saved
+    with nogil:
+        saved = merge_filters(<const FilterEquations*>&sums[0, 0], &coefficients[0, 0])
+    return saved

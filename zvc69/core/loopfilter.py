@@ -148,6 +148,43 @@ def statistics(plane: NDArray[np.uint16], target: np.ndarray, depth: int, *, cla
     return Statistics(square[:, :TAPS, :TAPS], square[:, :TAPS, TAPS], square[:, TAPS, TAPS], count)
 
 
+def fit(products: NDArray[np.float64], correlations: NDArray[np.float64], ridge: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """The coefficients of M filters that leave the least error, (M, 12) int8, and the bits that each saves beyond its own; zeros and 0 where it does not.
+
+    `products` (M, 12, 12) and `correlations` (M, 12) are sums as in `Statistics`, times what a squared unit is worth in bits; `ridge` (M,) is added to
+    the diagonal. A coefficient takes the bits of a signed Exp-Golomb code of order 0. All float64. Raises ValueError for another shape.
+
+    >>> saved, coefficients = fit(4000 * np.eye(TAPS)[None], np.full((1, TAPS), 1000.0), np.zeros(1))
+    >>> coefficients[0, :3].tolist()
+    [32, 32, 32]
+    """
+    sums = _sums(products, correlations, ridge)
+    saved, coefficients = np.empty(len(sums)), np.empty((len(sums), TAPS), np.int8)
+    _loopfilter.fit(sums, saved, coefficients)
+    return saved, coefficients
+
+
+def merge(products: NDArray[np.float64], correlations: NDArray[np.float64], ridge: NDArray[np.float64]) -> tuple[float, NDArray[np.int8]]:
+    """Filters of all 25 classes, those of several merged while that saves bits, or on the way to where it does: bits saved beyond those of filters and
+    map, and coefficients (25, 12) int8; 0 and zeros if nothing is saved.
+
+    Arguments as for `fit`, of 25 classes; those without samples have a ridge of 0 and get zeros. Two groups are merged at a time, those that lose least or
+    gain most. The map takes 5 bits and, for each class, as many as the number of different filters has. Raises ValueError for another shape.
+    """
+    if len(products) != CLASSES:
+        raise ValueError(f"sums of {len(products)} classes, not of {CLASSES}")
+    sums, coefficients = _sums(products, correlations, ridge), np.empty((CLASSES, TAPS), np.int8)
+    return _loopfilter.merge(sums, coefficients), coefficients
+
+
+def _sums(products: np.ndarray, correlations: np.ndarray, ridge: np.ndarray) -> NDArray[np.float64]:
+    """(M, 157): the three next to each other."""
+    count = len(products)
+    if products.shape != (count, TAPS, TAPS) or correlations.shape != (count, TAPS) or ridge.shape != (count,):
+        raise ValueError(f"sums of shapes {products.shape}, {correlations.shape}, {ridge.shape}, not (M, {TAPS}, {TAPS}), (M, {TAPS}), (M,)")
+    return np.concatenate([products.reshape(count, -1), correlations, ridge[:, None]], axis=1, dtype=np.float64)
+
+
 def _sample_type(depth: int) -> np.dtype:
     if depth not in DEPTHS:
         raise ValueError(f"bit depth {depth} is not one of {DEPTHS}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..loopfilter import BLOCK, CLASSES, COPY_BLOCK, FINE_DEPTH, TAPS, Statistics
+from ..loopfilter import BLOCK, CLASSES, COPY_BLOCK, FINE_DEPTH, LARGEST_COEFFICIENT, TAPS, Statistics
 
 OFFSETS = (0, 1), (0, 2), (0, 3), (1, 0), (2, 0), (3, 0), (1, 1), (1, -1), (2, 1), (2, -1), (1, 2), (1, -2)
 """Rows and columns to one sample of each pair; the other one is opposite."""
@@ -76,3 +76,67 @@ def statistics(plane: NDArray[np.uint16], target: np.ndarray, depth: int, classe
     of_classes = [values[counted & (own == n)] for n in range(1 if classes is None else CLASSES)]
     sums = np.array([samples.T @ samples for samples in of_classes])
     return Statistics(sums[:, :TAPS, :TAPS], sums[:, :TAPS, TAPS], sums[:, TAPS, TAPS], np.array([len(samples) for samples in of_classes], np.int64))
+
+
+def merge(products: np.ndarray, correlations: np.ndarray, ridge: np.ndarray) -> tuple[float, NDArray[np.int8]]:
+    """As `zvc69.core.loopfilter.merge`."""
+    there = np.flatnonzero(ridge)
+    groups = [[number] for number in there]
+    sums = [array[there] for array in (products, correlations, ridge)]
+    saved, filters = fit(*sums)
+    gains, pairs = np.full((len(groups), len(groups)), -np.inf), np.triu_indices(len(groups), 1)
+    gains[pairs] = _merging(sums, saved, *pairs)
+    best, out = 0.0, np.zeros((CLASSES, TAPS), np.int8)
+    alive = list(range(len(groups)))
+    while alive:
+        used = len({bytes(filters[n]) for n in alive if filters[n].any()})
+        total = float(saved[alive].sum()) - 5 - CLASSES * used.bit_length()
+        if used and total > best:
+            best, out = total, np.zeros((CLASSES, TAPS), np.int8)
+            for n in alive:
+                out[groups[n]] = filters[n]
+        if len(alive) == 1:
+            break
+        one, other = np.unravel_index(int(gains.argmax()), gains.shape)
+        groups[one] = groups[one] + groups[other]
+        for array in sums:
+            array[one] += array[other]
+        (saved[one],), (filters[one],) = fit(*(array[one:one + 1] for array in sums))
+        alive.remove(other)
+        gains[other], gains[:, other] = -np.inf, -np.inf
+        others = np.array([n for n in alive if n != one], int)
+        if len(others):
+            gain = _merging(sums, saved, one, others)
+            gains[np.minimum(one, others), np.maximum(one, others)] = gain
+    return best, out
+
+
+def _solved(products: NDArray, correlations: NDArray, ridge: NDArray) -> NDArray[np.int8]:
+    """(M, 12) filters that leave the least error of sums (M, 12, 12), (M, 12), (M)."""
+    regular = products + (ridge[:, None, None] + 1e-9) * np.eye(TAPS)
+    return np.clip(np.rint(128 * np.linalg.solve(regular, correlations[:, :, None])[:, :, 0]), -LARGEST_COEFFICIENT, LARGEST_COEFFICIENT).astype(np.int8)
+
+
+def _saved(coefficients: NDArray[np.int8], products: NDArray, correlations: NDArray) -> NDArray:
+    w = coefficients / 128
+    return 2 * np.einsum("mi,mi->m", w, correlations) - np.einsum("mi,mij,mj->m", w, products, w, optimize=True)
+
+
+def _bits(coefficients: NDArray[np.int8]) -> NDArray:
+    """Of signed Exp-Golomb codes of (M, 12) coefficients."""
+    magnitude = np.abs(coefficients.astype(np.int16))
+    return (1 + 2 * np.floor(np.log2(magnitude + 1)) + (magnitude > 0)).sum(1)
+
+
+def fit(products: NDArray, correlations: NDArray, ridge: NDArray) -> tuple[NDArray, NDArray[np.int8]]:
+    """As `zvc69.core.loopfilter.fit`."""
+    coefficients = _solved(products, correlations, ridge)
+    saved = _saved(coefficients, products, correlations) - _bits(coefficients)
+    coefficients[saved <= 0] = 0
+    return np.maximum(saved, 0), coefficients
+
+
+def _merging(sums: Sequence[NDArray], saved: NDArray, one: int | NDArray, others: NDArray) -> NDArray:
+    """What merging group `one`, or each of several, with each of `others` saves."""
+    together, _ = fit(*(array[one] + array[others] for array in sums))
+    return together - saved[one] - saved[others]
