@@ -95,8 +95,8 @@ class FrameCoder:
             section = motion.encode(slot_a.field, copy, slot_a.expected)
         with self._stage("scale"):
             state = None if slot_a.reference.state is None else fetch_state(slot_a.reference.state, slot_a.field)
-        return self._code(frame, packed, Conditions(qp, state, copy, inter=True), pts, prediction, (slot_a, slot_b), (section, section_b), wanted=stored or trial,
-                          steps=0 if trial else self._steps_of(between, stored))
+        return self._code(frame, packed, Conditions(qp, state, copy, inter=True), pts, prediction, (slot_a, slot_b), (section, section_b),
+                          wanted=stored or trial, steps=0 if trial else self._steps_of(between, stored))
 
     def _steps_of(self, between: bool, stored: bool) -> int:
         """Of refinement of a P or B frame: the fewer, the fewer frames live on it. Measured: more is gained in equal time than with as many for all."""
