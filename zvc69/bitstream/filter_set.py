@@ -6,12 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.loopfilter import CLASSES, LARGEST_COEFFICIENT, TAPS
 from ..errors import CorruptStreamError, TruncatedStreamError
-
-CLASSES = 25
-TAPS = 12
-MOST = 63
-"""The largest coefficient, in 1/128."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -108,11 +104,11 @@ class _Bits:
         zeros = 0
         while not self.whole(1):
             zeros += 1
-            if zeros > MOST.bit_length():
+            if zeros > LARGEST_COEFFICIENT.bit_length():
                 raise CorruptStreamError("a coefficient of the loop filter is too large")
         magnitude = (1 << zeros | self.whole(zeros)) - 1
-        if magnitude > MOST:
-            raise CorruptStreamError(f"a coefficient of the loop filter is {magnitude}, not within {MOST}")
+        if magnitude > LARGEST_COEFFICIENT:
+            raise CorruptStreamError(f"a coefficient of the loop filter is {magnitude}, not within {LARGEST_COEFFICIENT}")
         return -magnitude if magnitude and self.whole(1) else magnitude
 
     def end(self) -> None:

@@ -7,26 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream.filter_set import TAPS, FilterSet
-from ..bitstream.payload import LoopFilter
+from ..bitstream import FilterSet, LoopFilter
 from ..core import loopfilter
-from ..core.loopfilter import Statistics
+from ..core.loopfilter import TAPS, Statistics
 from ..core.pack import unpack
 from ..core.pool import Planes
 from ..media.frame import plane_dtype
 from ..model.backend import Decoded
 from .copying import LAGRANGIAN, chroma_weight, step_size
 
-LUMA_BLOCK, CHROMA_BLOCK = 32, 16
-"""Samples of each plane, each way, that a copied block has."""
+CHROMA_BLOCK = loopfilter.COPY_BLOCK // 2
+"""Samples of a chroma plane, each way, that a copied block has."""
 UNITS = 16
 """Squared units of `Statistics`, quarters of an 8-bit level, in a squared level."""
 RIDGE = 4.8
-"""Added to the mean square of each input before filters are solved for: as much as rounding and quantised coefficients make of it."""
+"""Added to the mean square of each input before filters are solved for, so that flat classes have no large coefficients."""
 SECTION_BITS = 16
 """About what a section takes beside filters: its length, which planes, padding."""
 LEAST_BITS = 100
-"""About what any new set takes: it is looked for, which takes some milliseconds, if it could save more than that."""
+"""About what any new set takes: it is looked for if it could save more than that."""
 
 Copy = NDArray[np.bool_] | None
 
@@ -57,7 +56,7 @@ class FinePicture:
         if out is None:
             out = tuple(np.empty(plane.shape, plane_dtype(self.depth)) for plane in self.planes)
         y, u, v = self.planes
-        loopfilter.apply(y, filters.luma, self.depth, classes=self.classes, copy=self.copy, copy_block=LUMA_BLOCK, out=out[0])
+        loopfilter.apply(y, filters.luma, self.depth, classes=self.classes, copy=self.copy, out=out[0])
         for plane, coefficients, to in zip((u, v), filters.chroma, out[1:]):
             loopfilter.apply(plane, coefficients[None], self.depth, copy=self.copy, copy_block=CHROMA_BLOCK, out=to)
         return out
@@ -65,7 +64,7 @@ class FinePicture:
     def statistics(self, target: Planes) -> list[Statistics]:
         """Of each plane against the picture that was to be coded."""
         y, u, v = self.planes
-        return [loopfilter.statistics(y, target[0], self.depth, classes=self.classes, copy=self.copy, copy_block=LUMA_BLOCK),
+        return [loopfilter.statistics(y, target[0], self.depth, classes=self.classes, copy=self.copy),
                 *(loopfilter.statistics(plane, of, self.depth, copy=self.copy, copy_block=CHROMA_BLOCK) for plane, of in zip((u, v), target[1:]))]
 
 
