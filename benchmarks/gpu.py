@@ -171,7 +171,7 @@ def codec_speed(device: Device, shape: PictureShape, options: argparse.Namespace
         "decode, packets to host": decode_to_host, "decode, on the device": lambda: codec._run("decode", kind, codec._decode),
         "pack": lambda: pictures.pack(memory.source, memory.tensors["picture"]),
         "compensate": lambda: pictures.compensate(memory.reference, memory.vectors, memory.way, memory.predicted),
-        "sigma, z": lambda: codec._begin_sigma(), "sigma, four steps": lambda: [codec._indices(k, kind) for k in range(4)],
+        "sigma, z": lambda: codec._begin_sigma(kind), "sigma, four steps": lambda: [codec._indices(k, kind) for k in range(4)],
         "entropy, encoder": lambda: codec._coder(kind).put(codec._calls(kind), [memory.tensors["z"], *memory.r]),
         "unpack, state": lambda: codec._finish(kind, codec._network(kind)), "keep": codec.keep,
     }
