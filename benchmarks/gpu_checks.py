@@ -13,7 +13,7 @@ from zvc69.core import entropy, loopfilter, pack, quantise
 from zvc69.core.motion import KERNELS, MotionField
 from zvc69.cuda.device import Device
 from zvc69.cuda.entropy import Call, Decoder, Encoder, Tables, check
-from zvc69.cuda.loopfilter import LoopFilter
+from zvc69.cuda.loopfilter import LoopFilter, statistics_of
 from zvc69.cuda.pictures import Pictures, PictureShape, way_of
 from zvc69.cuda.pipeline import DeviceModel, FrameCodec, FrameKind
 from zvc69.cuda.symbols import Symbols
@@ -58,23 +58,29 @@ def check_pictures(s: Setting) -> str:
 
 
 def check_loop_filter(s: Setting) -> str:
-    rng, shape, on_device = np.random.default_rng(3), s.shape, LoopFilter(s.device, s.shape)
-    fine = tuple(plane.astype(np.uint16) << np.uint16(loopfilter.FINE_DEPTH - shape.depth) for plane in frame(shape, 0))
-    predicted, copy = frame(shape, 1), rng.random((shape.rows // 4, shape.columns // 4)) < 0.4
-    there, copy_there = tuple(s.device.upload(plane) for plane in fine), s.device.upload(copy)
-    on_device.widen(there, tuple(s.device.upload(plane) for plane in predicted), copy_there)
+    rng, shape, pictures, on_device = np.random.default_rng(3), s.shape, Pictures(s.device, s.shape), LoopFilter(s.device, s.shape)
+    levels = pack.pack(*frame(shape, 0), shape.depth) + rng.normal(0, 2, (96, shape.rows, shape.columns)).astype(np.float32)
+    predicted, target, copy = frame(shape, 1), frame(shape, 0), rng.random((shape.rows // 4, shape.columns // 4)) < 0.4
+    fine = pack.unpack(levels, shape.width, shape.height, loopfilter.FINE_DEPTH)
     loopfilter.widen(fine, predicted, copy, shape.depth)
-    classes, classes_there = loopfilter.classify(fine[0]), on_device.classes()
+    there, copy_there, target_there = on_device.planes(), s.device.upload(copy), tuple(s.device.upload(plane) for plane in target)
+    pictures.unpack_fine(s.device.upload(np.ascontiguousarray(levels.reshape(96, -1).T)), there, copy_there, tuple(s.device.upload(p) for p in predicted))
+    classes, classes_there, sums = loopfilter.classify(fine[0]), on_device.classes(), on_device.sums()
     on_device.classify(there[0], classes_there)
     same("classes", s.device.download(classes_there), classes)
-    for number, (plane, other, out) in enumerate(zip(there, fine, Pictures(s.device, shape).planes())):
-        same("widen", s.device.download(plane), other)
-        coefficients = rng.integers(-loopfilter.LARGEST_COEFFICIENT, loopfilter.LARGEST_COEFFICIENT + 1, (1 if number else loopfilter.CLASSES, loopfilter.TAPS))
-        luma = number == 0
-        on_device.apply(number, plane, s.device.upload(coefficients.astype(np.int8)), out, classes_there if luma else None, copy_there)
-        same("filter", s.device.download(out), loopfilter.apply(other, coefficients.astype(np.int8), shape.depth, classes=classes if luma else None, copy=copy,
-                                                                copy_block=32 if luma else 16, out=np.empty(other.shape, shape.dtype)))
-    return "loop filter: bit for bit"
+    coefficients = rng.integers(-loopfilter.LARGEST_COEFFICIENT, loopfilter.LARGEST_COEFFICIENT + 1, on_device.coefficients().shape).astype(np.int8)
+    out = pictures.planes()
+    on_device.filtered(there, s.device.upload(coefficients), classes_there, copy_there, out)
+    on_device.statistics(there, target_there, classes_there, copy_there, sums)
+    of_plane = coefficients[:loopfilter.CLASSES], coefficients[-2:-1], coefficients[-1:]
+    for number, (found, own) in enumerate(zip(statistics_of(s.device.download(sums)), of_plane)):
+        how = {"classes": None if number else classes, "copy": copy, "copy_block": 16 if number else 32}
+        same("12 bits", s.device.download(there[number]), fine[number])
+        same("filter", s.device.download(out[number]), loopfilter.apply(fine[number], own, shape.depth, **how, out=np.empty_like(target[number])))
+        want = loopfilter.statistics(fine[number], target[number], shape.depth, **how)
+        for part in ("products", "correlations", "energy", "count"):
+            same(f"statistics, {part}", getattr(found, part), getattr(want, part))
+    return "loop filter, its statistics: bit for bit"
 
 
 def check_rounding(s: Setting) -> str:

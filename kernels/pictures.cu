@@ -49,10 +49,10 @@ __device__ void pack_group(const Sample* const planes[3], float scale, const Geo
                                                      pack_halves(level[4], level[5]), pack_halves(level[6], level[7]));
 }
 
-// copy (rows / 4, columns / 4): where it is not 0, samples are those of `predicted`; null: nowhere.
-template <class Sample>
-__device__ void unpack_group(const float* packed, float scale, float limit, const uint8_t* copy, const Sample* const predicted[3],
-                             const Geometry& g, Sample* const planes[3]) {
+// copy (rows / 4, columns / 4): where it is not 0, samples are those of `predicted`, shifted left; null: nowhere.
+template <class Sample, class Out>
+__device__ void unpack_group(const float* packed, float scale, float limit, const uint8_t* copy, const Sample* const predicted[3], int shift,
+                             const Geometry& g, Out* const planes[3]) {
     const int item = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
     if (item >= g.positions * kGroups) return;
     const int position = item / kGroups, i = position / g.columns, j = position % g.columns;
@@ -62,13 +62,13 @@ __device__ void unpack_group(const float* packed, float scale, float limit, cons
     const float4 low = in[0], high = in[1];
     const float level[kGroup] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
     const Sample* prediction = copied ? chosen(predicted, at.plane) : nullptr;
-    Sample* plane = chosen(planes, at.plane);
+    Out* plane = chosen(planes, at.plane);
 #pragma unroll
     for (int n = 0; n < kGroup; ++n) {
         const int y = at.y + (at.rows == 1 ? 0 : n / 4), x = at.x + (at.rows == 1 ? n : n % 4);
         if (x >= at.width || y >= at.height) continue;
         const int to = y * at.width + x;
-        plane[to] = copied ? prediction[to] : static_cast<Sample>(sample_of(level[n], scale, limit));
+        plane[to] = static_cast<Out>(copied ? prediction[to] << shift : sample_of(level[n], scale, limit));
     }
 }
 
@@ -94,7 +94,7 @@ extern "C" __global__ void __launch_bounds__(256) unpack_8(const float* packed, 
                                                            uint8_t* u, uint8_t* v) {
     const uint8_t* const predicted[3] = {py, pu, pv};
     uint8_t* const planes[3] = {y, u, v};
-    zvc::unpack_group(packed, 1.0f, 255.0f, copy, predicted, {width, height, columns, positions}, planes);
+    zvc::unpack_group(packed, 1.0f, 255.0f, copy, predicted, 0, {width, height, columns, positions}, planes);
 }
 
 extern "C" __global__ void __launch_bounds__(256) unpack_16(const float* packed, const uint8_t* copy, const uint16_t* py, const uint16_t* pu,
@@ -102,7 +102,24 @@ extern "C" __global__ void __launch_bounds__(256) unpack_16(const float* packed,
                                                             float limit, uint16_t* y, uint16_t* u, uint16_t* v) {
     const uint16_t* const predicted[3] = {py, pu, pv};
     uint16_t* const planes[3] = {y, u, v};
-    zvc::unpack_group(packed, scale, limit, copy, predicted, {width, height, columns, positions}, planes);
+    zvc::unpack_group(packed, scale, limit, copy, predicted, 0, {width, height, columns, positions}, planes);
+}
+
+// The same to 12 bits, those that the loop filter takes.
+extern "C" __global__ void __launch_bounds__(256) unpack_fine_8(const float* packed, const uint8_t* copy, const uint8_t* py, const uint8_t* pu,
+                                                                const uint8_t* pv, int width, int height, int columns, int positions, uint16_t* y,
+                                                                uint16_t* u, uint16_t* v) {
+    const uint8_t* const predicted[3] = {py, pu, pv};
+    uint16_t* const planes[3] = {y, u, v};
+    zvc::unpack_group(packed, 16.0f, 4095.0f, copy, predicted, 4, {width, height, columns, positions}, planes);
+}
+
+extern "C" __global__ void __launch_bounds__(256) unpack_fine_16(const float* packed, const uint8_t* copy, const uint16_t* py, const uint16_t* pu,
+                                                                 const uint16_t* pv, int width, int height, int columns, int positions, int shift,
+                                                                 uint16_t* y, uint16_t* u, uint16_t* v) {
+    const uint16_t* const predicted[3] = {py, pu, pv};
+    uint16_t* const planes[3] = {y, u, v};
+    zvc::unpack_group(packed, 16.0f, 4095.0f, copy, predicted, shift, {width, height, columns, positions}, planes);
 }
 
 // (a + b + 1) >> 1 of `count` samples: what copied blocks of B frames take.

@@ -6,14 +6,15 @@ import pytest
 
 from tests.checkcore.check_loopfilter import filters, planes
 from zvc69.core import loopfilter
-from zvc69.cuda.loopfilter import LoopFilter
+from zvc69.core.pack import unpack
+from zvc69.cuda.loopfilter import LoopFilter, statistics_of
 from zvc69.cuda.pictures import Pictures, PictureShape
 
 from .emulator import COMPILER, EmulatedDevice
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 
-SHAPES = [PictureShape(1, 1, 8), PictureShape(50, 38, 8), PictureShape(131, 29, 10), PictureShape(33, 65, 12)]
+SHAPES = [PictureShape(1, 1, 8), PictureShape(530, 9, 8), PictureShape(50, 38, 8), PictureShape(131, 29, 10), PictureShape(33, 65, 12)]
 shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
@@ -57,14 +58,33 @@ def test_filtered_samples_are_the_cpus(device, rng, shape, copying):
 
 
 @shapes
-def test_copied_blocks_are_those_of_the_prediction(device, rng, shape):
-    loop_filter, copy = LoopFilter(device, shape), marks(rng, shape)
-    fine = tuple(rng.integers(0, 4096, size, np.uint16) for size in shape.planes)
-    predicted = Pictures(device, shape).planes()
+@pytest.mark.parametrize("copying", [False, True], ids=["all", "copies"])
+def test_fine_samples_are_the_cpus(device, rng, shape, copying):
+    pictures, copy = Pictures(device, shape), marks(rng, shape) if copying else None
+    levels = rng.uniform(-3, 260, (96, shape.rows, shape.columns)).astype(np.float32)
+    predicted, got = pictures.planes(), LoopFilter(device, shape).planes()
     for plane in predicted:
         plane[:] = rng.integers(0, 1 << shape.depth, plane.shape)
-    got = tuple(device.upload(plane) for plane in fine)
-    loop_filter.widen(got, predicted, device.upload(copy))
-    want = tuple(plane.copy() for plane in fine)
-    loopfilter.widen(want, predicted, copy, shape.depth)
+    pictures.unpack_fine(device.upload(np.ascontiguousarray(levels.reshape(96, -1).T)), got, None if copy is None else device.upload(copy), predicted)
+    want = unpack(levels, shape.width, shape.height, loopfilter.FINE_DEPTH)
+    if copying:
+        loopfilter.widen(want, predicted, copy, shape.depth)
     assert all(np.array_equal(a, b) for a, b in zip(got, want))
+
+
+@shapes
+@pytest.mark.parametrize("copying", [False, True], ids=["all", "copies"])
+def test_statistics_are_the_cpus(device, rng, shape, copying):
+    loop_filter, copy = LoopFilter(device, shape), marks(rng, shape) if copying else None
+    sides = (32, 16, 16)
+    for name in planes(rng, 8, 8):
+        fine = tuple(planes(rng, width, height)[name] for height, width in shape.planes)
+        target = tuple(rng.integers(0, 1 << shape.depth, plane.shape).astype(shape.dtype) for plane in fine)
+        classes = rng.integers(0, 25, loop_filter.classes().shape, np.uint8)
+        sums = loop_filter.sums()
+        loop_filter.statistics(tuple(map(device.upload, fine)), tuple(map(device.upload, target)), device.upload(classes),
+                               None if copy is None else device.upload(copy), sums)
+        for number, found in enumerate(statistics_of(device.download(sums))):
+            want = loopfilter.statistics(fine[number], target[number], shape.depth, classes=None if number else classes, copy=copy, copy_block=sides[number])
+            for part in ("products", "correlations", "energy", "count"):
+                assert np.array_equal(getattr(found, part), getattr(want, part)), f"{part} of plane {number}, {name}"

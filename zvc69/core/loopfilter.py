@@ -20,7 +20,9 @@ CLASSES = _loopfilter.CLASSES
 LARGEST_COEFFICIENT = 63
 COPY_BLOCK = 32
 
-_PRODUCTS = TAPS + 1
+_VALUES = TAPS + 1
+PRODUCTS = _VALUES * (_VALUES + 1) // 2
+"""Sums that there are of products of 12 x and t."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,14 @@ class Statistics:
     correlations: NDArray[np.int64]
     energy: NDArray[np.int64]
     count: NDArray[np.int64]
+
+    @classmethod
+    def of_sums(cls, sums: NDArray[np.int64], count: NDArray[np.int64]) -> Statistics:
+        """sums (classes, 91): of products (i, j), i <= j, row by row, t the last; count (classes,)."""
+        square = np.empty((len(count), _VALUES, _VALUES), np.int64)
+        i, j = np.triu_indices(_VALUES)
+        square[:, i, j] = square[:, j, i] = sums
+        return cls(square[:, :TAPS, :TAPS], square[:, :TAPS, TAPS], square[:, TAPS, TAPS], count)
 
 
 def widen(planes: Sequence[NDArray[np.uint16]], prediction: Sequence[np.ndarray], copy: NDArray[np.bool_], depth: int) -> None:
@@ -140,12 +150,9 @@ def statistics(plane: NDArray[np.uint16], target: np.ndarray, depth: int, *, cla
     if int(plane.max()) >> FINE_DEPTH or int(target.max()) >> depth:
         raise ValueError(f"samples beyond {FINE_DEPTH} bits, or beyond {depth} of the target")
     count = np.empty(1 if classes is None else CLASSES, np.int64)
-    sums = np.empty((len(count), _PRODUCTS * (_PRODUCTS + 1) // 2), np.int64)
+    sums = np.empty((len(count), PRODUCTS), np.int64)
     _loopfilter.statistics(cpu.level(), np.ascontiguousarray(plane), *kinds, _bytes(target), depth, sums, count)
-    square = np.empty((len(count), _PRODUCTS, _PRODUCTS), np.int64)
-    i, j = np.triu_indices(_PRODUCTS)
-    square[:, i, j] = square[:, j, i] = sums
-    return Statistics(square[:, :TAPS, :TAPS], square[:, :TAPS, TAPS], square[:, TAPS, TAPS], count)
+    return Statistics.of_sums(sums, count)
 
 
 def fit(products: NDArray[np.float64], correlations: NDArray[np.float64], ridge: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int8]]:

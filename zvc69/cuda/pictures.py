@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.loopfilter import FINE_DEPTH
 from ..core.motion import MotionField
 from ..core.pack import CHANNELS, blocks
 from .device import Buffer, Device, blocks_of
@@ -83,6 +84,14 @@ class Pictures:
         predicted = (None, None, None) if predicted is None else predicted
         self._device.launch(f"unpack_{s.bits}", [blocks_of(s.positions * _GROUPS, 256)], [256],
                             [levels, copy, *predicted, s.width, s.height, s.columns, s.positions, *scale, *out])
+
+    def unpack_fine(self, levels: Buffer, out: Planes, copy: Buffer | None = None, predicted: Planes | None = None) -> None:
+        """As `unpack`, to uint16 planes of the 12 bits that the loop filter takes."""
+        s = self.shape
+        shift = () if s.depth == 8 else (FINE_DEPTH - s.depth,)
+        predicted = (None, None, None) if predicted is None else predicted
+        self._device.launch(f"unpack_fine_{s.bits}", [blocks_of(s.positions * _GROUPS, 256)], [256],
+                            [levels, copy, *predicted, s.width, s.height, s.columns, s.positions, *shift, *out])
 
     def compensate(self, reference: Planes, vectors: Buffer, way: Buffer, out: Planes) -> None:
         """vectors (rows, columns, 2) int16, in quarter pixels; way: one int32, what `way_of` says."""
