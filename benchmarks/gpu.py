@@ -23,11 +23,14 @@ AV_MISSING = without_av.install()
 
 import numpy as np  # noqa: E402
 
+from zvc69.bitstream import FilterSet  # noqa: E402
+from zvc69.codec.loop_filter import choose  # noqa: E402
 from zvc69.core.motion import MotionField  # noqa: E402
 from zvc69.cuda.device import CupyDevice, Device  # noqa: E402
+from zvc69.cuda.latents import FrameKind  # noqa: E402
 from zvc69.cuda.network import Networks, Plan  # noqa: E402
 from zvc69.cuda.pictures import PictureShape  # noqa: E402
-from zvc69.cuda.pipeline import DeviceModel, FrameCodec, FrameKind  # noqa: E402
+from zvc69.cuda.pipeline import DeviceModel, FrameCodec  # noqa: E402
 from zvc69.cuda.sigma import SigmaNetwork  # noqa: E402
 from zvc69.errors import Zvc69Error  # noqa: E402
 from zvc69.model import Backend, Model, create_backend, load_model  # noqa: E402
@@ -77,7 +80,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     small = options.emulate or options.checks_only
     options.sizes = options.sizes or ([(96, 64)] if options.emulate else [(416, 240)] if options.checks_only else [(1280, 720), (1920, 1080), (3840, 2160)])
-    options.frames = options.frames or (2 if small else 8)
+    options.frames = options.frames or (4 if small else 8)
     options.rounds = 1 if options.emulate else options.rounds
     return options
 
@@ -143,62 +146,78 @@ def speeds(device: Device, shape: PictureShape, options: argparse.Namespace) -> 
 
 
 def codec_speed(device: Device, shape: PictureShape, options: argparse.Namespace) -> dict[str, float]:
-    """Milliseconds of a P frame of the released model, host to host and on the device, and of the parts that are not networks."""
-    weights, kind = DeviceModel(device, load_model(options.model)), FrameKind(True, True, min(8, shape.rows // 4), 32)
-    codec, planes = FrameCodec(weights, shape), frame(shape, 1)
-    field = MotionField.from_vectors(vectors_of(shape, 1)).using("sharp", True)
-    first = FrameKind(False, False, kind.count, kind.lanes, QP)
-    codec.begin(QP, source=frame(shape, 0))
-    codec.encode(first)
-    codec.keep()
-
-    def encode_from_host() -> bytes:
-        codec.begin(QP, source=planes, field=field)
+    """Milliseconds of a P and a B frame of the released model, host to host and on the device, filtered, and of the parts that are not networks."""
+    weights, count, rounds = DeviceModel(device, load_model(options.model)), min(8, shape.rows // 4), options.rounds
+    codec, filters = FrameCodec(weights, shape), FilterSet.zeros()
+    filters.luma[5:, 3] = 4
+    fields, kept, out = [MotionField.from_vectors(vectors_of(shape, n)).using("sharp", True) for n in (1, 2)], [], {}
+    for n, kind in enumerate([FrameKind(False, False, count, 32, QP), FrameKind(True, True, count, 32)]):
+        codec.begin(QP, source=frame(shape, n), **({"a": (kept[0], fields[0])} if n else {}))
         codec.encode(kind)
-        return codec.substreams(kind)
+        kept.append(codec.keep())
 
-    data = encode_from_host()
+    def whole_frame(name: str, kind: FrameKind, planes: tuple[np.ndarray, ...], slots: dict) -> tuple[bytes, ...]:
+        def on_the_device() -> None:
+            codec.encode(kind)
+            codec.finish(kind, filters)
 
-    def decode_to_host() -> list[np.ndarray]:
-        codec.begin(QP, field=field)
-        codec.decode(kind, data)
-        codec.check(kind)
-        return [device.download(plane) for plane in codec.memory.out]
+        def encode_from_host() -> tuple[bytes, ...]:
+            codec.begin(QP, source=planes, **slots)
+            codec.encode(kind)
+            codec.finish(kind, choose(codec.statistics(), QP, [])[1])
+            return codec.substreams(kind)
 
-    memory, pictures, rounds = codec.memory, codec.memory.pictures, options.rounds
+        data = encode_from_host()
+
+        def decode_to_host() -> tuple[np.ndarray, ...]:
+            codec.begin(QP, **slots, filters=filters)
+            codec.decode(kind, data)
+            codec.check(kind)
+            return codec.picture.download()
+
+        work = {"encode, host to packets": encode_from_host, "encode, on the device": on_the_device, "decode, packets to host": decode_to_host,
+                "decode, on the device": lambda: codec.decode(kind, data)}
+        out.update({f"{name}: {what}": 1e3 * timed(device, run, rounds) for what, run in work.items()})
+        return data
+
+    whole_frame("B frame", FrameKind(True, True, count, 32, second=True, between=True, filtered=True), frame(shape, 3),
+                {name: (reference, field) for name, reference, field in zip("ab", kept, fields)})
+    kind, slots = FrameKind(True, True, count, 32, filtered=True), {"a": (kept[1], fields[0])}
+    data = whole_frame("P frame", kind, frame(shape, 2), slots)
+    latents, pictures = codec.latents, codec.reconstruction
     parts = {
-        "encode, host to packets": encode_from_host, "encode, on the device": lambda: codec.encode(kind),
-        "decode, packets to host": decode_to_host, "decode, on the device": lambda: codec._run("decode", kind, codec._decode),
-        "pack": lambda: pictures.pack(memory.source, memory.tensors["picture"]),
-        "compensate": lambda: pictures.compensate(memory.reference, memory.vectors, memory.way, memory.predicted),
-        "sigma, z": lambda: codec._begin_sigma(kind), "sigma, four steps": lambda: [codec._indices(k, kind) for k in range(4)],
-        "entropy, encoder": lambda: codec._coder(kind).put(codec._calls(kind), [memory.tensors["z"], *memory.r]),
-        "unpack, state": lambda: codec._finish(kind, codec._network(kind)), "keep": codec.keep,
+        "pack": lambda: pictures.pictures.pack(codec.source, pictures.tensors["picture"]), "compensate, pack": lambda: pictures.predict(kind),
+        "sigma, z": lambda: latents.begin(kind), "sigma, four steps": lambda: [latents.indices(k, kind) for k in range(4)],
+        "entropy, encoder": lambda: latents.encode(kind), "state": latents.finish, "unpack": lambda: pictures.round(kind),
+        "loop filter, unpack and classes": lambda: pictures.classify(kind), "loop filter, samples": lambda: pictures.filter(kind),
+        "loop filter, statistics": lambda: pictures.take_statistics(kind, codec.source), "keep": codec.keep,
     }
-    return {name: 1e3 * timed(device, work, rounds) for name, work in parts.items()} | {"bytes of the frame": float(sum(map(len, data)))}
+    out |= {name: 1e3 * timed(device, work, rounds) for name, work in parts.items()}
+    codec.begin(QP, **slots)      # statistics of the frame that was encoded last, for the host's part
+    statistics_known = codec.statistics()
+    out["loop filter, choice on the host"] = 1e3 * timed(device, lambda: choose(statistics_known, QP, []), rounds)
+    return out | {"bytes of the frame": float(sum(map(len, data)))}
 
 
 def network_speed(device: Device, shape: PictureShape, name: str, options: argparse.Namespace) -> dict:
     """Milliseconds of each launch of a P frame's networks beside their floor, with weights of no meaning; and of the sigma network of that width."""
     size, card = SIZES[name], card_named(device.name)
     weights = DeviceModel(device, load_model(options.model))
+    weights.integers(True).sigma = SigmaNetwork(device, random_sigma_arrays(size))
     codec = FrameCodec(weights, shape, graphs=False)
-    memory, out = codec.memory, {}
+    tensors, inputs, blend, out = codec.reconstruction.tensors, codec.inputs, device.zeros(1, np.float32), {}
     plan = Plan(random_layers(device, size, True))
     for half_sums in (False, True):
-        networks = Networks(device, plan, shape.rows, shape.columns, memory.tensors, z_sigma=False, half_sums=half_sums)
+        networks = Networks(device, plan, shape.rows, shape.columns, tensors, z_sigma=False, half_sums=half_sums)
         for stage in ("analyse", "refine", "synthesise", "decode"):
             for program, bound in zip(getattr(plan, stage), getattr(networks, stage)):
-                seconds = timed(device, lambda bound=bound: bound.launch(device, memory.qp, memory.blend), options.rounds)
+                seconds = timed(device, lambda bound=bound: bound.launch(device, inputs.qp, blend), options.rounds)
                 multiplied, moved = program.work(shape.positions)
                 out[f"{stage}{', half sums' if half_sums else ''}: {program.name}"] = {
                     "ms": 1e3 * seconds, "GMAC": multiplied / 1e9, "MB": moved / 1e6, "TFLOP/s": 2e-12 * multiplied / seconds, "GB/s": 1e-9 * moved / seconds,
                     "times floor": None if card is None else seconds / floor_seconds(card, multiplied, moved, half_sums)}
-    sigma = SigmaNetwork(device, random_sigma_arrays(size))
-    memory.scratch = device.empty(sigma.scratch_bytes(shape.rows, shape.columns), np.uint8)
-    weights.integers(True).sigma = sigma
     kind = FrameKind(True, True, 1, 32)
-    out["sigma, four steps"] = {"ms": 1e3 * timed(device, lambda: [codec._indices(k, kind) for k in range(4)], options.rounds)}
+    out["sigma, four steps"] = {"ms": 1e3 * timed(device, lambda: [codec.latents.indices(k, kind) for k in range(4)], options.rounds)}
     return out
 
 
@@ -208,7 +227,7 @@ def table(report: dict) -> str:
     rows += [f"| {name} | {'ok' if entry['passed'] else 'FAILED'} | {entry['says']} |" for name, entry in report["checks"].items()]
     for size, speed in report["speed"].items():
         codec = speed.pop("codec")
-        rows += ["", f"## {size}", "", "| P frame, released model | ms | frames/s |", "|---|---|---|"]
+        rows += ["", f"## {size}", "", "| released model | ms | frames/s |", "|---|---|---|"]
         rows += [f"| {name} | {value:.3f} | {1e3 / value:.0f} |" if name != "bytes of the frame" else f"| {name} | {value:.0f} | |"
                  for name, value in codec.items()]
         for model, launches in speed.items():

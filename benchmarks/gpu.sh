@@ -22,7 +22,7 @@ if [ -z "$sanitizer" ]; then
 else
     for tool in memcheck racecheck initcheck; do
         echo "compute-sanitizer $tool"
-        timeout 90 "$sanitizer" --tool "$tool" --error-exitcode 9 "$python" -m benchmarks.gpu --checks-only --sizes 128x96 --frames 1 --out "$out/gpu_$tool.json" \
+        timeout 90 "$sanitizer" --tool "$tool" --error-exitcode 9 "$python" -m benchmarks.gpu --checks-only --sizes 128x96 --frames 4 --out "$out/gpu_$tool.json" \
             >"$out/gpu_$tool.txt" 2>&1
         code=$?
         tail -3 "$out/gpu_$tool.txt"

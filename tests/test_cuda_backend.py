@@ -139,7 +139,7 @@ def test_gpu_benchmark_can_be_rehearsed_where_pyav_is_missing(tmp_path):
     """The script as it runs on a machine with a GPU, but for the GPU; nothing may import PyAV or ONNX Runtime there."""
     hide = "import sys, importlib.util as u; f = u.find_spec; u.find_spec = lambda n, *a: None if n in ('av', 'onnxruntime') else f(n, *a); "
     run = "import benchmarks.gpu as g; sys.exit(g.main(sys.argv[1:]))"
-    done = subprocess.run([sys.executable, "-c", hide + run, "--emulate", "--model", TINY, "--checks-only", "--frames", "2", "--out",
+    done = subprocess.run([sys.executable, "-c", hide + run, "--emulate", "--model", TINY, "--checks-only", "--frames", "4", "--out",
                            str(tmp_path / "gpu.json")], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "gpu.json").read_text())

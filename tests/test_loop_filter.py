@@ -31,7 +31,7 @@ def in_turn(*modes: LoopFilter):
     """An encoder that takes these ways in turn, as far as frames have them; new sets are of two filters."""
     state = {"calls": 0}
 
-    def chosen(picture, target, qp, known):
+    def chosen(statistics, qp, known):
         mode = modes[state["calls"] % len(modes)]
         state["calls"] += 1
         if mode == LoopFilter.NEW:
@@ -156,7 +156,7 @@ class TestChoice:
 
     def test_what_is_chosen_undoes_a_blur(self):
         picture, target = self.sample()
-        mode, filters = choose(picture, target, 20, [])
+        mode, filters = choose(picture.statistics(target), 20, [])
         assert mode == LoopFilter.NEW and not filters.chroma.any()
         before = np.square(picture.planes[0] / 16 - target[0]).mean()
         after = np.square(picture.filtered(filters)[0].astype(float) - target[0]).mean()
@@ -164,18 +164,18 @@ class TestChoice:
 
     def test_a_known_set_that_is_as_good_is_taken(self):
         picture, target = self.sample()
-        _, filters = choose(picture, target, 20, [])
-        assert choose(picture, target, 20, [(LoopFilter.SLOT_A, FilterSet.zeros()), (LoopFilter.SLOT_B, filters)]) == (LoopFilter.SLOT_B, filters)
+        _, filters = choose(picture.statistics(target), 20, [])
+        assert choose(picture.statistics(target), 20, [(LoopFilter.SLOT_A, FilterSet.zeros()), (LoopFilter.SLOT_B, filters)]) == (LoopFilter.SLOT_B, filters)
 
     def test_a_picture_without_errors_is_not_filtered(self):
         picture, _ = self.sample()
         exact = tuple((plane >> 4).astype(np.uint8) for plane in picture.planes)
         fine = tuple(plane.astype(np.uint16) << 4 for plane in exact)
-        assert choose(FinePicture(fine, picture.classes, None, 8), exact, 20, [(LoopFilter.SLOT_A, FilterSet.zeros())]) == (LoopFilter.NONE, None)
+        assert choose(FinePicture(fine, picture.classes, None, 8).statistics(exact), 20, [(LoopFilter.SLOT_A, FilterSet.zeros())]) == (LoopFilter.NONE, None)
 
     def test_high_qps_spend_fewer_bits(self):
         picture, target = self.sample()
-        sizes = [len(choose(picture, target, qp, [])[1].pack()) for qp in (10, 30)]
+        sizes = [len(choose(picture.statistics(target), qp, [])[1].pack()) for qp in (10, 30)]
         assert sizes[0] >= sizes[1]
 
     def test_merging_saves_at_least_as_much_as_one_filter_for_all(self):

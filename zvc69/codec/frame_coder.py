@@ -169,7 +169,7 @@ class FrameCoder:
             with self._stage("loop filter"):
                 picture = FinePicture.of(Decoded(packed), frame.width, frame.height, frame.depth, copied, copy)
                 known = [(mode, filters) for mode, filters in zip((LoopFilter.SLOT_A, LoopFilter.SLOT_B), inherited) if filters is not None]
-                mode, filters = choose(picture, frame.planes, qp, known)
+                mode, filters = choose(picture.statistics(frame.planes), qp, known)
                 if mode != LoopFilter.NONE:
                     return picture.filtered(filters), mode, filters
         with self._stage("reconstruct"):

@@ -68,10 +68,13 @@ class FinePicture:
                 *(loopfilter.statistics(plane, of, self.depth, copy=self.copy, copy_block=CHROMA_BLOCK) for plane, of in zip((u, v), target[1:]))]
 
 
-def choose(picture: FinePicture, target: Planes, qp: int, known: Sequence[tuple[LoopFilter, FilterSet]]) -> tuple[LoopFilter, FilterSet | None]:
-    """The set that costs least, bits and squared error as everywhere (7.5 / step^2), of those `known` and a new one; None: no filter is best."""
+def choose(statistics: Sequence[Statistics], qp: int, known: Sequence[tuple[LoopFilter, FilterSet]]) -> tuple[LoopFilter, FilterSet | None]:
+    """The set that costs least, bits and squared error as everywhere (7.5 / step^2), of those `known` and a new one; None: no filter is best.
+
+    statistics: of each plane.
+    """
     weights = LAGRANGIAN / step_size(qp) ** 2 / UNITS * np.array([1.0, chroma_weight(qp), chroma_weight(qp)])
-    planes = [_Plane(statistics, weight) for statistics, weight in zip(picture.statistics(target), weights)]
+    planes = [_Plane(of_plane, weight) for of_plane, weight in zip(statistics, weights)]
     best, mode, chosen = 0.0, LoopFilter.NONE, None
     for name, filters in known:
         saved = planes[0].saved(filters.luma) + planes[1].saved(filters.chroma[:1]) + planes[2].saved(filters.chroma[1:])

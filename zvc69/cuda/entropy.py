@@ -54,28 +54,39 @@ class Call:
 
 
 class Decoder:
-    """Reads the substreams of frames, a warp each. Memory is made once: for so many substreams and bytes."""
+    """Reads the substreams of frames, a warp each. Memory is made once: for so many substreams at most, and bytes, which are more when a frame has more."""
 
     def __init__(self, device: Device, substreams: int, room: int) -> None:
-        self._device, self._count = device, substreams
-        self._payload = device.empty(room + substreams * (_FRONT + _BACK + 16), np.uint8)
+        self._device, self._most, self._count = device, substreams, substreams
+        self._payload = device.empty(self._bytes(substreams, room), np.uint8)
         self._sizes = device.empty(2 * substreams, np.uint32)
         self._readers = device.empty((substreams, READER_WORDS), np.uint32)
         self.failures = device.empty(substreams, np.uint32)
         """(substreams,) uint32 after `end`: 0 where all was read and closes; for `check`."""
 
-    def upload(self, substreams: Sequence[bytes | memoryview]) -> None:
-        """A frame's substreams; none at all where nothing is coded. Raises CorruptStreamError if there are more, or larger ones, than expected."""
+    @staticmethod
+    def _bytes(substreams: int, size: int) -> int:
+        return _FRONT + size + substreams * (16 + _BACK)
+
+    def upload(self, substreams: Sequence[bytes | memoryview], count: int | None = None) -> bool:
+        """A frame's substreams, of which there are `count` (None: as many as there may be); none at all where nothing is coded. Gives whether memory has
+        moved. Raises CorruptStreamError for another number, BackendError if there is no memory."""
+        self._count = self._most if count is None else count
         substreams = substreams or [b""] * self._count
-        payload, sizes, at = np.zeros(self._payload.shape, np.uint8), [], _FRONT
-        if len(substreams) != self._count or sum(len(data) for data in substreams) > payload.size - self._count * (_FRONT + _BACK + 16):
-            raise CorruptStreamError(f"{len(substreams)} substreams of {sum(len(data) for data in substreams)} bytes where {self._count} are expected")
+        size, sizes, at = sum(len(data) for data in substreams), [], _FRONT
+        if len(substreams) != self._count:
+            raise CorruptStreamError(f"{len(substreams)} substreams where {self._count} are expected")
+        payload = np.zeros(self._bytes(self._count, size), np.uint8)
         for data in substreams:
             payload[at:at + len(data)] = np.frombuffer(data, np.uint8)
             sizes += [at, len(data)]
             at += len(data) + -len(data) % 16 + _BACK
-        self._device.upload(payload, into=self._payload)
-        self._device.upload(np.array(sizes, np.uint32), into=self._sizes)
+        moved = payload.size > self._payload.size
+        if moved:
+            self._payload = self._device.empty(payload.size, np.uint8)
+        self._device.upload(payload, into=self._payload[:payload.size])
+        self._device.upload(np.array(sizes, np.uint32), into=self._sizes[:len(sizes)])
+        return moved
 
     def begin(self, lanes: int) -> None:
         self._device.launch("rans_begin", [self._count], [32], [self._payload, self._sizes, lanes, self._readers])
