@@ -37,14 +37,17 @@ def main() -> None:
 @click.option("--rate", type=float, help="Top of the step size schedule; default: the phase's.")
 @click.option("--intra", type=click.Path(exists=True, path_type=Path), help="Weights that code keyframes, of a model that has them apart; they do not learn.")
 @click.option("--max-steps", type=int, help="Stop after this many steps.")
-def run(model, phase, minutes, data, out, resume, threads, rate, intra, max_steps) -> None:
+@click.option("--device", default="cpu", show_default=True, help="PyTorch's name of what computes: cpu, cuda.")
+@click.option("--batch", type=click.IntRange(1), help="Sequences or crops of a step; default: the phase's, which is for a CPU.")
+@click.option("--decay", type=click.FloatRange(0, 1), default=0.998, show_default=True, help="Of the average of weights, a step; less for few large steps.")
+def run(model, phase, minutes, data, out, resume, threads, rate, intra, max_steps, device, batch, decay) -> None:
     """Train one phase for a fixed time, resumable, saving every few minutes."""
     if threads:
         torch.set_num_threads(threads)
-    trainer = Trainer(model, out)
+    trainer = Trainer(model, out, device=device, decay=decay)
     if resume:
         trainer.resume(resume)
-    chosen = PHASES[phase] if rate is None else replace(PHASES[phase], rate=rate)
+    chosen = replace(PHASES[phase], **{name: value for name, value in dict(rate=rate, batch=batch).items() if value is not None})
     trainer.run(chosen, list(data), minutes, max_steps=max_steps, intra=load_network(intra)[0] if intra else None)
 
 

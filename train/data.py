@@ -1,6 +1,8 @@
 """Training pictures from folders of stills and clips, decoded once, as 4:2:0 uint8 planes in memory."""
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,48 +50,62 @@ def media_files(folder: Path) -> list[Path]:
     return files
 
 
+def load_clips(paths: Iterable[Path]) -> Iterator[tuple[Path, list[Picture]]]:
+    """`load_clip` of each, by as many threads as PyTorch has."""
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        yield from pool.map(lambda path: (path, load_clip(path)), paths)
+
+
+Planes = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Y, U and V, uint8, of one picture or of several, along the first axis; chroma half as high and wide."""
+
+
+def planes_of(pictures: list[Picture], device: torch.device | str) -> Planes:
+    """(T, H, W), (T, H/2, W/2) x 2 uint8."""
+    return tuple(torch.from_numpy(np.stack([getattr(p, name) for p in pictures])).to(device) for name in "yuv")
+
+
+def cut(planes: Planes, top: int, left: int, size: int, flips: int) -> Planes:
+    """Luma's square of `size` at (top, left), even numbers, and chroma's; flips: bit 0 turns it upside down, bit 1 left to right, bit 2 transposes."""
+    out = []
+    for plane, s in zip(planes, (1, 2, 2)):
+        plane = plane[..., top // s:(top + size) // s, left // s:(left + size) // s]
+        turned = [axis for bit, axis in ((1, -2), (2, -1)) if flips & bit]
+        plane = plane.flip(turned) if turned else plane
+        out.append(plane.transpose(-2, -1) if flips & 4 else plane)
+    return tuple(out)
+
+
 class Crops:
     """Random crops: half from stills, half from clips' frames; flips and transposes; downscaled copies.
 
     `size`: luma crop, a multiple of 32. `every`: of a clip's frames take each n-th (neighbours are alike).
     """
 
-    def __init__(self, folders: list[Path], size: int, seed: int, every: int = 4):
-        self.size, self.rng = size, np.random.default_rng(seed)
-        self.stills: list[Picture] = []
-        self.frames: list[Picture] = []
-        for folder in folders:
-            for path in media_files(folder):
-                clip = load_clip(path)
-                kept = clip[::every]
-                (self.stills if len(clip) == 1 else self.frames).extend(p for p in kept if self._fits(p))
-                if len(clip) == 1:   # sharper statistics of smaller pictures: halves and two thirds
-                    for scale in (0.5, 2 / 3):
-                        self.stills.extend(p for p in load_clip(path, scale) if self._fits(p))
+    def __init__(self, folders: list[Path], size: int, seed: int, every: int = 4, device: torch.device | str = "cpu"):
+        self.size, self.rng, self._device = size, np.random.default_rng(seed), device
+        self.stills: list[Planes] = []
+        self.frames: list[Planes] = []
+        for path, clip in load_clips(path for folder in folders for path in media_files(folder)):
+            self._take(self.stills if len(clip) == 1 else self.frames, clip[::every])
+            if len(clip) == 1:   # sharper statistics of smaller pictures: halves and two thirds
+                for scale in (0.5, 2 / 3):
+                    self._take(self.stills, load_clip(path, scale))
         if not self.stills and not self.frames:
             raise FileNotFoundError(f"no picture of at least {size}x{size}")
 
-    def _fits(self, p: Picture) -> bool:
-        return min(p.y.shape) >= self.size
+    def _take(self, into: list[Planes], pictures: list[Picture]) -> None:
+        into.extend(planes_of([p], self._device) for p in pictures if min(p.y.shape) >= self.size)
 
-    def _one(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _one(self) -> Planes:
         pools = [p for p in (self.stills, self.frames) if p]
         pool = pools[self.rng.integers(len(pools))]
         p = pool[self.rng.integers(len(pool))]
-        h, w = p.y.shape
+        h, w = p[0].shape[1:]
         top = self.rng.integers((h - self.size) // ALIGN + 1) * ALIGN
         left = self.rng.integers((w - self.size) // ALIGN + 1) * ALIGN
-        flip, turn = self.rng.integers(4), self.rng.integers(2)
-
-        def cut(a, s):
-            a = a[top // s:(top + self.size) // s, left // s:(left + self.size) // s]
-            a = a[::-1] if flip & 1 else a
-            a = a[:, ::-1] if flip & 2 else a
-            return a.T if turn else a
-
-        return cut(p.y, 1), cut(p.u, 2), cut(p.v, 2)
+        return cut(p, top, left, self.size, self.rng.integers(4) + 4 * self.rng.integers(2))
 
     def batch(self, n: int) -> torch.Tensor:
         """(n, 96, size/8, size/8) float32, packed, 8-bit levels."""
-        y, u, v = (torch.from_numpy(np.stack(t)).float()[:, None] for t in zip(*(self._one() for _ in range(n))))
-        return pack(y, u, v)
+        return pack(*(torch.stack(planes).float() for planes in zip(*(self._one() for _ in range(n)))))

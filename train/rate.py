@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 
 from zvc69.codec import copying
 
 from . import kernels
-from .config import DISTORTION, MAX_INDEX, ROUNDING, SIGMA_MIN, SIGMA_RATIO
+from .config import DISTORTION, MAX_INDEX, MAX_QP, ROUNDING, SIGMA_MIN, SIGMA_RATIO
 from .layers import step_size
 
 LOG_MIN, LOG_STEP = math.log(SIGMA_MIN), math.log(SIGMA_RATIO) / MAX_INDEX
@@ -42,14 +43,19 @@ def threshold_table(distortion: float = ROUNDING, magnitudes: int = 15) -> torch
     return torch.cummax(t, 1).values.float()
 
 
-_thresholds: dict[str, torch.Tensor] = {}
+def chroma_weights() -> torch.Tensor:
+    return torch.tensor([copying.chroma_weight(qp) for qp in range(MAX_QP + 1)])
 
 
-def thresholds_on(device: torch.device) -> torch.Tensor:
-    """`threshold_table()`, computed once."""
-    if str(device) not in _thresholds:
-        _thresholds[str(device)] = threshold_table().to(device)
-    return _thresholds[str(device)]
+_tables: dict[tuple[str, Callable], torch.Tensor] = {}
+
+
+def on(device: torch.device, table: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """What `table` gives, computed once for each device."""
+    key = str(device), table
+    if key not in _tables:
+        _tables[key] = table().to(device)
+    return _tables[key]
 
 
 class RdRound(torch.autograd.Function):
@@ -57,7 +63,7 @@ class RdRound(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, v, index, skip_below):
-        t = thresholds_on(v.device)
+        t = on(v.device, threshold_table)
         i, a = index.long(), v.abs()
         # |v| cannot pass a threshold far above its own rounding: two candidates below, one above
         low = (torch.floor(a + 0.5) - 1).clamp(0, 14)
@@ -77,13 +83,13 @@ class RdRound(torch.autograd.Function):
 def rd_round(v: torch.Tensor, index: torch.Tensor, skip_below: int) -> torch.Tensor:
     """Symbols of v, (N, C, h, w), as the encoder rounds them for sigma indices of that shape; the gradient passes as it is."""
     if v.numel() % kernels.LANES == 0 and kernels.usable(v):
-        return kernels.RdRound.apply(v, index.detach(), thresholds_on(v.device), skip_below)
+        return kernels.RdRound.apply(v, index.detach(), on(v.device, threshold_table), skip_below)
     return RdRound.apply(v, index.detach(), skip_below)
 
 
 def chroma_weight(qp: torch.Tensor) -> torch.Tensor:
-    """zvc69.codec.copying.chroma_weight of each QP."""
-    return torch.tensor([copying.chroma_weight(q) for q in qp.tolist()])
+    """zvc69.codec.copying.chroma_weight of each QP, whole numbers."""
+    return on(qp.device, chroma_weights)[qp]
 
 
 def lagrangian(out, picture: torch.Tensor, qp: torch.Tensor):

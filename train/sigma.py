@@ -55,7 +55,7 @@ class SigmaStep(nn.Module):
         n = self.inp.weight.shape[1]
         columns = None
         if state is None:
-            columns = torch.cat([torch.arange(FEATURES), torch.arange(FEATURES + 2 * CHANNELS, n)])
+            columns = torch.cat([torch.arange(FEATURES), torch.arange(FEATURES + 2 * CHANNELS, n)]).to(features.device)
         bias = self.inp.knot_bias(qp, self.blank if state is None else None)
         x = self.inp(torch.cat(parts, 1), bias, columns)
         return self.out(self.mix(self.spatial(x)), self.out.knot_bias(qp))

@@ -59,17 +59,17 @@ ANY_QP_SHARE = 0.15   # of the samples of a phase with QPs of its own that may h
 class Steps:
     """The data of a phase, and its gradients step by step."""
 
-    def __init__(self, phase: Phase, folders: list[Path], seed: int, intra: Network | None = None):
-        """intra: codes the keyframes, which are then not learned."""
-        self._intra_network = intra
+    def __init__(self, phase: Phase, folders: list[Path], seed: int, intra: Network | None = None, device: torch.device | str = "cpu"):
+        """intra: codes the keyframes, which are then not learned; on `device`, as is the network that learns."""
+        self._intra_network, self._device = intra, device
         self._phase, self._rng, self._generator = phase, np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         self._how = dict(rate=phase.bits, rd=phase.rd, skip_below=phase.skip_below, half=phase.half, half_sigma=not phase.exact)
         self._crops = self._clips = None
         if phase.frames > 1:
             from .clips import Clips
-            self._clips = Clips(folders, phase.crop, phase.frames + phase.rollout, seed)
+            self._clips = Clips(folders, phase.crop, phase.frames + phase.rollout, seed, device)
         if phase.frames == 1 or phase.intra_every and intra is None:
-            self._crops = Crops(folders, phase.crop if phase.frames == 1 else min(phase.crop, INTRA_SIZE), seed)
+            self._crops = Crops(folders, phase.crop if phase.frames == 1 else min(phase.crop, INTRA_SIZE), seed, device=device)
 
     def gradients(self, network: Network, step: int) -> tuple[torch.Tensor, int]:
         """Adds the step's gradients; returns mean J, bits per pixel and luma MSE, and the number of frames."""
@@ -104,4 +104,4 @@ class Steps:
     def _qp(self, n: int) -> torch.Tensor:
         low, high = self._phase.qps
         usual, every = (torch.randint(first, last + 1, (n,), generator=self._generator) for first, last in ((low, high), (0, MAX_QP)))
-        return torch.where(torch.rand(n, generator=self._generator) < ANY_QP_SHARE, every, usual)
+        return torch.where(torch.rand(n, generator=self._generator) < ANY_QP_SHARE, every, usual).to(self._device)

@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -47,7 +49,7 @@ def copy_map(difference: torch.Tensor, qp: torch.Tensor, bits: torch.Tensor) -> 
 
     difference: DCT of picture - prediction, (N, 96, h, w) in 8-bit levels.
     """
-    weight = torch.ones(len(qp), 96, 1, 1)
+    weight = torch.ones(len(qp), 96, 1, 1, device=qp.device)
     weight[:, 64:] = chroma_weight(qp).sqrt()[:, None, None, None]
     c = difference.abs() * weight / step_size(qp)[:, None, None, None]
     gain = (DISTORTION * c * c - (FIRST_BIT_COST + DISTORTION / 12) - 2 * torch.log2(1 + c)).clamp(min=0)
@@ -56,13 +58,18 @@ def copy_map(difference: torch.Tensor, qp: torch.Tensor, bits: torch.Tensor) -> 
 
 def luma(packed: torch.Tensor) -> np.ndarray:
     """(N, H, W) uint8 of packed pictures."""
-    return F.pixel_shuffle(packed.detach()[:, :64], 8)[:, 0].round().clamp(0, 255).byte().numpy()
+    return F.pixel_shuffle(packed.detach()[:, :64], 8)[:, 0].round().clamp(0, 255).byte().cpu().numpy()
 
 
 def fields(current: torch.Tensor, reference: torch.Tensor, qp: torch.Tensor) -> torch.Tensor:
     """(N, 2, h, w) quarter-pel vectors that the encoder's search finds from each picture into its reference."""
-    found = [motion.search(y, r, q, depth=8).vectors for y, r, q in zip(luma(current), luma(reference), qp.tolist())]
-    return torch.from_numpy(np.stack(found)).float().permute(0, 3, 1, 2)
+    found = _searchers().map(lambda y, r, q: motion.search(y, r, q, depth=8).vectors, luma(current), luma(reference), qp.tolist())
+    return torch.from_numpy(np.stack(list(found))).to(current.device).float().permute(0, 3, 1, 2)
+
+
+@cache
+def _searchers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(torch.get_num_threads())
 
 
 def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
@@ -76,6 +83,7 @@ def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Codi
     """
     n = pictures.shape[0]
     thresholds = torch.empty(n).uniform_(*chances.copy_bits, generator=generator) * (torch.rand(n, generator=generator) < chances.copy)
+    thresholds = thresholds.to(pictures.device)
     done: dict[int, torch.Tensor] = {}
     states: dict[int, torch.Tensor] = {}
     for number, coding in enumerate(structure):
@@ -99,7 +107,7 @@ def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Codi
 
     Returns mean J, bits per pixel and luma MSE over the frames that `network` codes.
     """
-    stats, total = torch.zeros(3), torch.zeros(())
+    stats, total = (torch.zeros(shape, device=pictures.device) for shape in (3, ()))
     learned = sum(intra is None or coding.a is not None for coding in structure[rollout:])
     for coding, picture, qp, out in code_sequence(network, pictures, structure, base_qp, generator, through_time, checkpointed, rollout, intra=intra,
                                                   **how):
@@ -123,7 +131,7 @@ def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding
         return float(torch.rand((), generator=generator))
 
     unwarped = chance() < chances.unwarped
-    still = torch.zeros(picture.shape[0], 2, *picture.shape[2:])
+    still = torch.zeros(picture.shape[0], 2, *picture.shape[2:], device=picture.device)
 
     def compensated(t: int) -> tuple[torch.Tensor, torch.Tensor]:
         if unwarped:

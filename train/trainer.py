@@ -31,12 +31,18 @@ class Progress:
 class Trainer:
     """Trains one model in time-boxed runs; `folder` keeps `checkpoint.pt` (weights, average, moments) and `log.jsonl`."""
 
-    def __init__(self, model: str, folder: Path, *, seed: int = 0, decay: float = 0.998):
-        self.network = Network(MODELS[model])
+    def __init__(self, model: str, folder: Path, *, seed: int = 0, decay: float = 0.998, device: torch.device | str = "cpu"):
+        """decay: of the weights' average, a step. device: where all is computed but the motion search."""
+        self.device = torch.device(device)
+        self.network = self._placed(Network(MODELS[model]))
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.folder, self.decay, self.seed = Path(folder), decay, seed
         self.progress = Progress()
         self.folder.mkdir(parents=True, exist_ok=True)
+
+    def _placed(self, network: Network) -> Network:
+        """On the device; beyond a CPU, whose kernels take weights as they are, in the order that its convolutions are fast with."""
+        return network if self.device.type == "cpu" else network.to(self.device, memory_format=torch.channels_last)
 
     # ---- weights in and out -------------------------------------------------------------------------------------
 
@@ -45,17 +51,17 @@ class Trainer:
         network, progress = load_network(path)
         state = fitted(network.state_dict(), self.network)
         self.network.load_state_dict(state)
-        self.average = {k: v.clone() for k, v in state.items()}
+        self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.progress = Progress(**progress)
 
     def save(self) -> None:
-        save_network(self.folder / "checkpoint.pt", self.network.config, self.average, asdict(self.progress))
+        save_network(self.folder / "checkpoint.pt", self.network.config, {k: v.cpu() for k, v in self.average.items()}, asdict(self.progress))
 
     # ---- the loop -----------------------------------------------------------------------------------------------
 
     def run(self, phase: Phase, folders: list[Path], minutes: float, *, max_steps: int | None = None, intra: Network | None = None) -> None:
         """Train `phase` for `minutes` (or `max_steps`), cosine schedule over that time, saving as it goes. intra: codes keyframes."""
-        steps = Steps(phase, folders, self.seed + self.progress.steps, intra)
+        steps = Steps(phase, folders, self.seed + self.progress.steps, intra and self._placed(intra), self.device)
         optimiser = torch.optim.Adam(self.network.parameters(), lr=phase.rate, betas=(0.9, 0.99), fused=True)
         self.network.train()
         start = saved = logged = time.monotonic()
@@ -81,7 +87,7 @@ class Trainer:
             entry["steps"] += 1
             entry["crops"] += crops
             seen += crops
-            sums += torch.cat([stats, norm.detach()[None]])
+            sums += torch.cat([stats, norm.detach()[None]]).cpu()
             count += 1
             if now - logged > LOG_SECONDS:
                 self._log(phase, now - start, sums / count, seen / (now - logged))

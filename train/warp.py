@@ -5,25 +5,9 @@ import torch
 
 from . import kernels
 from .layers import pack, unpack
+from .warp_blocks import OVERLAP, SHARES, SHARP, cubic_taps, luma_errors, sharp_taps, warp_all
 
 QUARTERS_PER_BLOCK = 32      # quarter-pels in an 8x8 block's side
-
-
-SHARP, OVERLAP = 1, 2        # bits of a mode, how one picture is compensated; 0: cubic filter, each block on its own
-SHARES = {8: (6 / 16, 2 / 16), 4: (4 / 16,)}     # of a neighbour's prediction, from its side of the block on, by the block's size
-
-_SHARP_TAPS = torch.tensor([[0, 0, 0, 64, 0, 0, 0, 0], [-1, 4, -10, 58, 17, -5, 1, 0], [-1, 4, -11, 40, 40, -11, 4, -1], [0, 1, -5, 17, 58, -10, 4, -1]]) / 64
-
-
-def cubic_taps(t: torch.Tensor) -> list[torch.Tensor]:
-    """Catmull-Rom weights of the samples at -1, 0, 1, 2 for fractions t in [0, 1)."""
-    t2, t3 = t * t, t * t * t
-    return [-0.5 * t + t2 - 0.5 * t3, 1 - 2.5 * t2 + 1.5 * t3, 0.5 * t + 2 * t2 - 1.5 * t3, -0.5 * t2 + 0.5 * t3]
-
-
-def sharp_taps(t: torch.Tensor) -> list[torch.Tensor]:
-    """Weights of the samples at -3 to 4 for quarters t: the luma filters of ITU-T H.265, 8.5.3.3.3."""
-    return list(_SHARP_TAPS[(t * 4).long()].unbind(-1))
 
 
 def warp_plane(plane: torch.Tensor, field: torch.Tensor, block: int, denominator: int, taps=cubic_taps) -> torch.Tensor:
@@ -60,10 +44,10 @@ def overlapped_plane(plane: torch.Tensor, field: torch.Tensor, block: int, denom
 
 def warp_packed(picture: torch.Tensor, field: torch.Tensor, modes: torch.Tensor | None = None) -> torch.Tensor:
     """Packed picture (N, 96, h, w) compensated by one quarter-pel vector (N, 2, h, w) per 8x8 block. modes (N,) uint8: bits SHARP, OVERLAP."""
-    modes = torch.zeros(len(picture), dtype=torch.uint8) if modes is None else modes
+    modes = torch.zeros(len(picture), dtype=torch.uint8, device=picture.device) if modes is None else modes
     if kernels.usable(picture):
         return kernels.Warp.apply(picture, field, modes)
-    return torch.cat([warp_planes(p[None], f[None], m) for p, f, m in zip(picture, field, modes.tolist())])
+    return warp_all(picture, field, modes)
 
 
 def warp_planes(picture: torch.Tensor, field: torch.Tensor, mode: int = 0) -> torch.Tensor:
@@ -75,18 +59,20 @@ def warp_planes(picture: torch.Tensor, field: torch.Tensor, mode: int = 0) -> to
 
 def best_modes(current: torch.Tensor, reference: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
     """(N,) uint8: the mode of each picture that predicts the luma of `current` best, by squared error; the encoder goes by the absolute one."""
-    errors = []
-    for mode in range(4):
-        predicted = warp_packed(reference.detach(), field, torch.full((len(field),), mode, dtype=torch.uint8))
-        errors.append((predicted - current)[:, :64].square().mean((1, 2, 3)))
-    return torch.stack(errors).argmin(0).to(torch.uint8)
+    reference = reference.detach()
+    if kernels.usable(reference):
+        warped = (kernels.Warp.apply(reference, field, torch.full((len(field),), mode, dtype=torch.uint8)) for mode in range(4))
+        errors = torch.stack([(predicted - current)[:, :64].square().mean((1, 2, 3)) for predicted in warped])
+    else:
+        errors = luma_errors(current, reference, field)
+    return errors.argmin(0).to(torch.uint8)
 
 
 def fetch_state(state: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
     """State codes (N, C, h, w) at the block that each vector, rounded to whole blocks, points to; edges are replicated."""
     n, c, h, w = state.shape
     shift = torch.floor(field.float() / QUARTERS_PER_BLOCK + 0.5).long()
-    i = (torch.arange(h)[:, None] + shift[:, 1]).clamp(0, h - 1)
-    j = (torch.arange(w) + shift[:, 0]).clamp(0, w - 1)
+    i = (torch.arange(h, device=state.device)[:, None] + shift[:, 1]).clamp(0, h - 1)
+    j = (torch.arange(w, device=state.device) + shift[:, 0]).clamp(0, w - 1)
     at = (i * w + j).flatten(1)[:, None].expand(n, c, h * w)
     return state.flatten(2).gather(2, at).view(n, c, h, w)

@@ -10,7 +10,8 @@ from train.layers import Block, Depthwise  # noqa: E402
 from train.network import Network  # noqa: E402
 from train.rate import gaussian_bits, lagrangian, rd_round  # noqa: E402
 from train.sigma import magnitude_code  # noqa: E402
-from train.warp import warp_packed, warp_planes  # noqa: E402
+from train.warp import best_modes, warp_packed, warp_planes  # noqa: E402
+from train.warp_blocks import warp_all  # noqa: E402
 
 pytestmark = pytest.mark.skipif(kernels.compiled() is None, reason="no C++ compiler")
 HALF = 2.0 ** -8      # relative rounding of bf16
@@ -104,10 +105,21 @@ def test_warp_and_its_gradient(mode):
     field = torch.randint(-150, 150, (2, 2, 6, 5)).float()
     field[..., 2:4] = field[..., 1:2]
     modes = torch.full((2,), mode, dtype=torch.uint8)
-    fused = gradients(lambda p: warp_packed(p, field, modes), [picture], (), half=False)
     reference = gradients(lambda p: warp_planes(p, field, mode), [picture], (), half=False)
-    assert torch.allclose(fused[0], reference[0], atol=1e-3)
-    assert close(fused[1][0], reference[1][0], 1e-5)
+    for warp in (warp_packed, warp_all):
+        values, (gradient,) = gradients(lambda p: warp(p, field, modes), [picture], (), half=False)
+        assert torch.allclose(values, reference[0], atol=1e-3)
+        assert close(gradient, reference[1][0], 1e-5)
+
+
+def test_warp_by_blocks_takes_each_picture_by_its_own_mode(monkeypatch):
+    picture, current = torch.rand(2, 4, 96, 4, 6) * 255
+    field = torch.randint(-90, 90, (4, 2, 4, 6)).float()
+    modes = torch.arange(4, dtype=torch.uint8)
+    assert torch.allclose(warp_all(picture, field, modes), torch.cat([warp_planes(picture[n:n + 1], field[n:n + 1], n) for n in range(4)]), atol=1e-3)
+    compiled = best_modes(current, picture, field)
+    plain(monkeypatch)
+    assert torch.equal(best_modes(current, picture, field), compiled)
 
 
 def test_network_with_kernels_is_as_good_as_bf16(monkeypatch):
