@@ -43,7 +43,7 @@ class RandomWeights:
         return output
 
     def pointwise(self, value: str, columns: Sequence[tuple[str, int]], *, values: Mapping[str, str] | None = None, exact: bool = False,
-                  gate: str | None = None, plus_base: bool = False) -> Layer:
+                  gate: str | None = None, plus_base: bool = False, shuffled: bool = False) -> Layer:
         total = sum(width for _, width in columns)
         inputs = total + (sum(width for name, width in columns if name not in ("x", "y.rest")) if exact else 0)
         outputs = self._outputs(value) * (1 if gate is None else 2)

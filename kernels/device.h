@@ -31,9 +31,12 @@ __device__ __forceinline__ int dp4a(uint32_t a, uint32_t b, int c) {
     return out;
 }
 
+// Where in shared memory something is: a register, not two.
+using Shared = uint32_t;
+__device__ __forceinline__ Shared shared_address(const void* at) { return static_cast<uint32_t>(__cvta_generic_to_shared(at)); }
+
 // Four 8x8 matrices of halves; lane l gives the address of row l % 8 of matrix l / 8, 16-byte aligned and in shared memory.
-__device__ __forceinline__ void load_matrices(uint32_t (&out)[4], const uint16_t* row) {
-    const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(row));
+__device__ __forceinline__ void load_matrices(uint32_t (&out)[4], Shared address) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3]) : "r"(address) : "memory");
 }
@@ -62,6 +65,33 @@ __device__ __forceinline__ void multiply_add(uint32_t (&d)[2], const uint32_t (&
 #endif
 }
 
+// Two halves, the first one low; round to nearest, ties to even.
+__device__ __forceinline__ uint32_t to_halves(float low, float high) {
+#if __CUDA_ARCH__ >= 800
+    uint32_t out;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(out) : "f"(high), "f"(low));
+    return out;
+#else
+    return to_half(low) | static_cast<uint32_t>(to_half(high)) << 16;
+#endif
+}
+
+// 16 bytes from global to shared memory, aligned both; there when `await_copies` has returned, for the other threads behind a barrier.
+__device__ __forceinline__ void copy_sixteen(uint16_t* to, const uint16_t* from) {
+#if __CUDA_ARCH__ >= 800
+    const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(to));
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(from) : "memory");
+#else
+    *reinterpret_cast<uint4*>(to) = *reinterpret_cast<const uint4*>(from);
+#endif
+}
+
+__device__ __forceinline__ void await_copies() {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
 }  // namespace zvc::device
 
 #endif
@@ -72,7 +102,7 @@ constexpr unsigned kWarp = 32;
 constexpr unsigned kWholeWarp = 0xFFFFFFFFu;
 
 __device__ __forceinline__ uint32_t pack_halves(float low, float high) {
-    return device::to_half(low) | static_cast<uint32_t>(device::to_half(high)) << 16;
+    return device::to_halves(low, high);
 }
 
 __device__ __forceinline__ float low_half(uint32_t pair) { return device::to_float(static_cast<uint16_t>(pair)); }

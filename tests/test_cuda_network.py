@@ -123,7 +123,7 @@ def test_released_keyframes_are_the_cpus_within_the_tolerance():
 
 def test_tiles_get_smaller_where_shared_memory_is_small():
     case = Case(TINY, 0.0, shared_limit=40 << 10)
-    assert {program.kernel for program in case.networks.analyse} == {"tile_program_64", "tile_program_32"}
+    assert {program.kernel for program in case.networks.analyse} == {"tile_program_32", "tile_program_16"}
     check_all_stages(case, 1e-3)
 
 

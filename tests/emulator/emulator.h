@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -278,16 +279,27 @@ namespace zvc::device {
 
 inline float to_float(uint16_t half) { return static_cast<float>(std::bit_cast<_Float16>(half)); }
 inline uint16_t to_half(float value) { return std::bit_cast<uint16_t>(static_cast<_Float16>(value)); }
+inline uint32_t to_halves(float low, float high) { return to_half(low) | static_cast<uint32_t>(to_half(high)) << 16; }
+
+// Copies are made when they are waited for, no sooner.
+inline std::map<unsigned, std::vector<std::pair<uint16_t*, const uint16_t*>>> copies;
+inline void copy_sixteen(uint16_t* to, const uint16_t* from) { copies[emulator::current].emplace_back(to, from); }
+inline void await_copies() {
+    for (const auto& [to, from] : copies[emulator::current]) *reinterpret_cast<uint4*>(to) = *reinterpret_cast<const uint4*>(from);
+    copies[emulator::current].clear();
+}
 
 inline int dp4a(uint32_t a, uint32_t b, int c) {
     for (int n = 0; n < 32; n += 8) c += static_cast<int>(a >> n & 255) * static_cast<int8_t>(b >> n);
     return c;
 }
 
-inline void load_matrices(uint32_t (&out)[4], const uint16_t* row) {
-    const auto* first = reinterpret_cast<const uint16_t*>(emulator::shared);
-    if (row < first || row + 8 > first + emulator::kMaxShared / 2 || reinterpret_cast<uintptr_t>(row) % 16)
-        emulator::fail("ldmatrix from an address that is not in shared memory or not aligned");
+using Shared = uint32_t;
+inline Shared shared_address(const void* at) { return static_cast<Shared>(static_cast<const unsigned char*>(at) - emulator::shared); }
+
+inline void load_matrices(uint32_t (&out)[4], Shared address) {
+    if (address + 16 > emulator::kMaxShared || address % 16) emulator::fail("ldmatrix from an address that is not in shared memory or not aligned");
+    const auto* row = reinterpret_cast<const uint16_t*>(emulator::shared + std::min<std::size_t>(address, emulator::kMaxShared - 16));
     const auto* slots = emulator::exchange(row, emulator::kAll, __LINE__);
     for (unsigned matrix = 0; matrix < 4; ++matrix) {
         const auto* from = emulator::value_of<const uint16_t*>(slots, 8 * matrix + emulator::lane() / 4) + 2 * (emulator::lane() % 4);

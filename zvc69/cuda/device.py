@@ -27,6 +27,8 @@ class Device(Protocol):
     name: str
     shared_limit: int
     """Bytes of shared memory that a block of threads may have."""
+    processors: int
+    """How many it has: blocks of threads that run at once, if no two share one."""
 
     def empty(self, shape: Sequence[int] | int, dtype: DTypeLike) -> Buffer:
         """Uninitialised and C-contiguous. Raises BackendError if there is no memory."""
@@ -140,7 +142,7 @@ class CupyDevice:
             properties = cupy.cuda.runtime.getDeviceProperties(number)
             self.name = properties["name"].decode()
             self.architecture = 10 * properties["major"] + properties["minor"]
-            self.shared_limit = properties["sharedMemPerBlockOptin"]
+            self.shared_limit, self.processors = properties["sharedMemPerBlockOptin"], properties["multiProcessorCount"]
         self._compiler = Compiler()
         self._functions: dict[tuple[str, int], Any] = {}
 

@@ -100,7 +100,7 @@ class StageLayers:
     def _means(self, w: Weights, context: list[tuple[str, int]], values: Mapping[str, str], z: str) -> None:
         self.means_in = w.pointwise(w.input("means.leaky"), [("z", HYPER)], values={"z": z})
         self.means_spatial = w.depthwise("means.spatial")
-        self.means_out = w.pointwise(w.input("means.features"), [("x", self.means_in.outputs)], values={"x": "means.spatial"})
+        self.means_out = w.pointwise(w.input("means.features"), [("x", self.means_in.outputs)], values={"x": "means.spatial"}, shuffled=True)
         self.mean1_in = w.pointwise(w.input("mean1.block.first"), [("features", FEATURES), *context], values=values)
         self.mean1 = self._mean_blocks(w, "mean1", self.mean1_in.outputs)
         self.mean1_out = w.pointwise("mean1.out", [("x", self.mean1_in.outputs)], values={"x": w.input("mean1.out")})
@@ -197,7 +197,7 @@ class Plan:
         a, z = p.area(layers.hyper_down[1].outputs), p.area(HYPER)
         p.depthwise(a, "down1", layers.hyper_down[1])
         kept = {"index": "z_index", "copy": "copy", "skip_below": "z_skip"} if layers.slots else {}
-        p.pointwise(a, layers.hyper_out, Flag.ROUND | Flag.OUT_INTEGER | (Flag.KEEP if layers.slots else Flag(0)), to=z, out="z", **kept)
+        p.pointwise(a, layers.hyper_out, Flag.ROUND | Flag.OUT_INTEGER | Flag.KEEP, to=z, out="z", **kept)
         p.pointwise(z, layers.means_in, Flag.LEAKY | Flag.OUT_HALF, out="means")
         self._features(b)
         self._mean_1_in(b)

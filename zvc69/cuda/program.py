@@ -19,8 +19,8 @@ STAGE = np.dtype([(name, np.int32) for name in (
 
 _ADDRESSES = [name for name in STAGE.names if STAGE[name] == np.uint64]
 _PADDING = 8     # halves behind a row: rows of 16 and odd multiples of 16 bytes, which the banks of shared memory like
-TILES = (64, 32)
-"""Positions of a tile: the larger one where it fits into a block's shared memory."""
+TILES = (64, 32, 16)
+"""Positions of a tile: the largest that fits into a block's shared memory and leaves no processor of the GPU without a tile."""
 
 
 class Operation(IntEnum):
@@ -34,7 +34,14 @@ _MOVED = {Operation.LOAD: 2, Operation.BASE: 4, Operation.Z: 2, Operation.KNOWN:
 class Flag(IntFlag):
     """What follows a product; in kernels/network.cu with these values."""
 
-    LEAKY, GATE, PER_QP, RESIDUAL, ROUND, KEEP, BASE, CLIPPED, OUT_HALF, OUT_FLOAT, OUT_INTEGER, SHUFFLE, EXACT = (1 << n for n in range(13))
+    LEAKY, GATE, PER_QP, RESIDUAL, ROUND, KEEP, BASE, CLIPPED, OUT_HALF, OUT_FLOAT, OUT_INTEGER, SHUFFLE, EXACT, SHARED = (1 << n for n in range(14))
+
+
+FINISHES = frozenset({
+    Flag.RESIDUAL | Flag.SHARED, Flag.RESIDUAL | Flag.SHARED | Flag.OUT_HALF, Flag.GATE | Flag.SHARED, Flag.LEAKY | Flag.OUT_HALF,
+    Flag.SHARED | Flag.OUT_HALF, Flag.PER_QP | Flag.SHARED | Flag.OUT_HALF, Flag.PER_QP | Flag.SHARED | Flag.CLIPPED | Flag.OUT_FLOAT,
+    Flag.ROUND | Flag.KEEP | Flag.SHARED | Flag.OUT_INTEGER, Flag.OUT_FLOAT, Flag.OUT_FLOAT | Flag.BASE, Flag.SHUFFLE})
+"""Combinations, but for EXACT, that kernels/network.cu is compiled for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +98,18 @@ class Program:
     def pointwise(self, source: Area, layer: Layer, flags: Flag = Flag(0), to: Area | None = None, residual: Area | None = None, out: str | None = None,
                   **more: object) -> None:
         """to: where in shared memory the outputs go; out: the tensor that they go to."""
-        flags |= (Flag.EXACT if layer.exact else Flag(0)) | (Flag.RESIDUAL if residual else Flag(0))
+        flags |= (Flag.RESIDUAL if residual else Flag(0)) | (Flag.SHARED if to else Flag(0))
+        if flags not in FINISHES:
+            raise ValueError(f"no kernel is compiled for {flags!r}")
+        flags |= Flag.EXACT if layer.exact else Flag(0)
         self.stages.append({"operation": Operation.POINTWISE, "flags": flags, "from": source, "to": to, "residual": residual, "inputs": layer.inputs,
                             "outputs": layer.outputs, "wrap": layer.wrap, "layer": layer, "out": out, **more})
 
     def bind(self, device: Device, rows: int, columns: int, tensors: Mapping[str, Buffer], shared_limit: int, half_sums: bool) -> Bound:
         """For pictures of rows x columns blocks. shared_limit: bytes that a block of threads may have."""
         # Two blocks a processor hide each other's barriers.
-        tile = next((n for n in TILES if 2 * n * self.width <= shared_limit // 2), TILES[-1])
+        fitting = [n for n in TILES if 2 * n * self.width <= shared_limit // 2] or TILES[-1:]
+        tile = next((n for n in fitting if self.tiles(rows, columns, n) >= device.processors), fitting[-1])
         if 2 * tile * self.width > shared_limit:
             raise BackendError(f"{self.name} of this model needs {2 * tile * self.width} bytes of shared memory, this GPU has {shared_limit}")
 
@@ -124,10 +135,13 @@ class Program:
             for name in _ADDRESSES[2:]:
                 out[name] = address(stage.get(name))
         kernel = f"tile_program_{'half_' if half_sums else ''}{tile}"
-        rows, columns = rows // self.scale, columns // self.scale
-        grid = blocks_of(rows, tile // 8) * blocks_of(columns, 8)
         stages = device.upload(bound.view(np.uint8).reshape(len(bound), STAGE.itemsize))
-        return Bound(self.name, kernel, grid, [stages, len(bound), rows, columns], 2 * tile * self.width)
+        arguments = [stages, len(bound), rows // self.scale, columns // self.scale]
+        return Bound(self.name, kernel, self.tiles(rows, columns, tile), arguments, 2 * tile * self.width)
+
+    def tiles(self, rows: int, columns: int, size: int) -> int:
+        """How many of `size` positions a picture of rows x columns blocks has."""
+        return blocks_of(rows // self.scale, size // 8) * blocks_of(columns // self.scale, 8)
 
     def work(self, positions: int) -> tuple[int, int]:
         """Multiplications, and bytes to and from memory if everything is moved once, for so many blocks of a picture."""

@@ -90,11 +90,12 @@ class Weights:
         raise BackendError(f"the cuda backend cannot run this model: {value} is a {node.type} where it expects something linear")
 
     def pointwise(self, value: str, columns: Columns, *, values: Mapping[str, str] | None = None, exact: bool = False, gate: str | None = None,
-                  plus_base: bool = False) -> Layer:
+                  plus_base: bool = False, shuffled: bool = False) -> Layer:
         """The 1x1 that makes `value` of `columns`, whose names in the graph are `values`, or their own.
 
         exact: columns before "x", but for rests, are multiplied by what halves leave of their weights, too. gate: a second value,
         whose outputs alternate with these, eight by eight. plus_base: the map adds the prediction as it is, which is left to the kernel.
+        shuffled: outputs are those of 16 subpositions by turns; they come subposition by subposition.
         """
         names = dict(values or {})
         known = {names.get(column, column): width for column, width in columns if column not in ("y.rest", "base")} | {"slot_a": LATENT, "slot_b": LATENT}
@@ -104,6 +105,9 @@ class Weights:
             factor, offset = self._gate(gate)
             weight = np.stack([part.reshape(-1, 8, part.shape[1]) for part in (weight, other * factor)], 1).reshape(-1, weight.shape[1])
             bias = np.concatenate([bias, other_bias * factor + offset])
+        if shuffled:
+            order = np.arange(len(weight)).reshape(-1, 16).T.reshape(-1)
+            weight, bias = weight[order], np.broadcast_to(bias, len(weight))[order]
         halves = weight.astype(np.float16).astype(np.float64)
         parts = [halves]
         if exact:
