@@ -11,7 +11,7 @@ from unittest.mock import patch
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from . import clips, data, temporal
+from . import clips, data, search
 from .network import Network
 from .steps import Phase, Steps
 
@@ -55,7 +55,7 @@ def profile_phase(network: Network, phase: Phase, folders: list[Path], steps: in
     source.gradients(network, 0)
     clock, crops = Clock(), 0
     with ExitStack() as stack:
-        for owner, name, part in ((clips.Clips, "batch", "data"), (data.Crops, "batch", "data"), (temporal, "fields", "motion search"),
+        for owner, name, part in ((clips.Clips, "batch", "data"), (data.Crops, "batch", "data"), (search.Search, "fields", "motion search"),
                                   (torch.Tensor, "backward", "backward")):
             stack.enter_context(patch.object(owner, name, clock.timed(part, getattr(owner, name))))
         clock._since = time.process_time()

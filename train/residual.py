@@ -28,7 +28,8 @@ from .layers import pack
 from .network import Network
 from .rate import lagrangian
 from .steps import PHASES
-from .temporal import fields, frame_qp
+from .search import fields
+from .temporal import frame_qp
 from .trainer import Trainer
 from .warp import fetch_state, warp_packed
 

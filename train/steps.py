@@ -86,7 +86,7 @@ class Steps:
         pictures = self._clips.batch(phase.batch, 1 + max(coding.t for coding in structure))
         stats = sequence_step(network, pictures, structure, self._qp(phase.batch), self._generator,
                               through_time=phase.through_time, checkpointed=phase.checkpointed, rollout=rollout,
-                              intra=self._intra_network, **self._how)
+                              intra=self._intra_network, parts=1 if torch.device(self._device).type == "cpu" else 2, **self._how)
         return stats, phase.batch * (len(structure) - rollout)
 
     def _levels(self) -> int:

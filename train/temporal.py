@@ -1,17 +1,15 @@
 """One training step over a short sequence: every frame on the reconstructions of the frames before it in coding order."""
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from zvc69.codec.copying import COPY_BITS, FIRST_BIT_COST
-from zvc69.core import motion
 
 from . import checkpoint_training
 from .config import DISTORTION, LEVELS, MAX_QP, SKIP_BELOW
@@ -19,6 +17,7 @@ from .integer import RoundSTE
 from .layers import step_size
 from .network import Network, Output
 from .rate import chroma_weight, lagrangian
+from .search import Search
 from .structure import Coding
 from .warp import best_modes, fetch_state, warp_packed
 
@@ -56,22 +55,6 @@ def copy_map(difference: torch.Tensor, qp: torch.Tensor, bits: torch.Tensor) -> 
     return F.avg_pool2d(gain.sum(1, keepdim=True), 4) * 16 < bits[:, None, None, None]
 
 
-def luma(packed: torch.Tensor) -> np.ndarray:
-    """(N, H, W) uint8 of packed pictures."""
-    return F.pixel_shuffle(packed.detach()[:, :64], 8)[:, 0].round().clamp(0, 255).byte().cpu().numpy()
-
-
-def fields(current: torch.Tensor, reference: torch.Tensor, qp: torch.Tensor) -> torch.Tensor:
-    """(N, 2, h, w) quarter-pel vectors that the encoder's search finds from each picture into its reference."""
-    found = _searchers().map(lambda y, r, q: motion.search(y, r, q, depth=8).vectors, luma(current), luma(reference), qp.tolist())
-    return torch.from_numpy(np.stack(list(found))).to(current.device).float().permute(0, 3, 1, 2)
-
-
-@cache
-def _searchers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(torch.get_num_threads())
-
-
 def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
                   through_time: bool = False, checkpointed: bool = False, rollout: int = 0, chances: Chances = Chances(), intra: Network | None = None,
                   **how) -> Iterator[tuple[Coding, torch.Tensor, torch.Tensor, Output]]:
@@ -81,6 +64,12 @@ def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Codi
     instead of kept. rollout: so many frames are coded first without gradients, and not given: what is learned after them is to
     live with errors that have gathered. intra: codes I frames, without gradients. `how` goes to `Network.forward`.
     """
+    return (frame for frame in _coded(network, pictures, structure, base_qp, generator, through_time, checkpointed, rollout, chances, intra, how) if frame)
+
+
+def _coded(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator, through_time: bool,
+           checkpointed: bool, rollout: int, chances: Chances, intra: Network | None, how: dict) -> Iterator[tuple | None]:
+    """The same, and None whenever it is to wait for something that other work can be done beside."""
     n = pictures.shape[0]
     thresholds = torch.empty(n).uniform_(*chances.copy_bits, generator=generator) * (torch.rand(n, generator=generator) < chances.copy)
     thresholds = thresholds.to(pictures.device)
@@ -91,7 +80,10 @@ def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Codi
         learned = number >= rollout and coder is network
         picture = pictures[:, coding.t].contiguous(memory_format=torch.channels_last)
         qp = frame_qp(base_qp, coding.offset)
-        frame = (picture, qp) if coding.a is None else _predicted(network, picture, qp, coding, done, states, thresholds, generator, chances)
+        if coding.a is None:
+            frame = picture, qp
+        else:
+            frame = yield from _predicted(network, picture, qp, coding, done, states, thresholds, generator, chances)
         with torch.set_grad_enabled(learned and torch.is_grad_enabled()):
             run = checkpoint_training.forward if checkpointed and learned else Network.__call__
             out = run(coder, *frame, **(how if learned else ROLLOUT))
@@ -102,45 +94,61 @@ def code_sequence(network: Network, pictures: torch.Tensor, structure: list[Codi
 
 
 def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Coding], base_qp: torch.Tensor, generator: torch.Generator,
-                  through_time: bool = False, checkpointed: bool = False, rollout: int = 0, intra: Network | None = None, **how) -> torch.Tensor:
+                  through_time: bool = False, checkpointed: bool = False, rollout: int = 0, intra: Network | None = None, parts: int = 1,
+                  **how) -> torch.Tensor:
     """Adds the gradients of all frames, as `code_sequence` codes them; without `through_time`, each is on its own.
 
-    Returns mean J, bits per pixel and luma MSE over the frames that `network` codes.
+    parts: of the batch that are coded by turns, one while another waits for its vectors. Returns mean J, bits per pixel and luma MSE over the frames that `network` codes.
     """
     stats, total = (torch.zeros(shape, device=pictures.device) for shape in (3, ()))
     learned = sum(intra is None or coding.a is not None for coding in structure[rollout:])
-    for coding, picture, qp, out in code_sequence(network, pictures, structure, base_qp, generator, through_time, checkpointed, rollout, intra=intra,
-                                                  **how):
-        if intra is not None and coding.a is None:
+    batches = [_coded(network, *batch, structure, base, generator, through_time, checkpointed, rollout, Chances(), intra, how)
+               for *batch, base in zip(pictures.chunk(parts), base_qp.chunk(parts))]
+    for frame in _by_turns(batches):
+        if frame is None or intra is not None and frame[0].a is None:
             continue
+        coding, picture, qp, out = frame
         j, bpp, mse, _ = lagrangian(out, picture, qp)
-        loss = j.mean() * ((I_WEIGHT if coding.a is None else 1.0) / learned)
+        share = len(picture) / (len(pictures) * learned)
+        loss = j.mean() * (share * (I_WEIGHT if coding.a is None else 1.0))
         if through_time:
             total = total + loss
         else:
             loss.backward()
-        stats += torch.stack([j.mean(), bpp.mean(), mse.mean()]).detach() / learned
+        stats += torch.stack([j.mean(), bpp.mean(), mse.mean()]).detach() * share
     if through_time:
         total.backward()
     return stats
 
 
-def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding: Coding, done, states, thresholds, generator, chances: Chances) -> tuple:
+def _by_turns(iterators: list[Iterator]) -> Iterator:
+    waiting = deque(iterators)
+    while waiting:
+        iterator = waiting.popleft()
+        with suppress(StopIteration):
+            yield next(iterator)
+            waiting.append(iterator)
+
+
+def _predicted(network: Network, picture: torch.Tensor, qp: torch.Tensor, coding: Coding, done, states, thresholds, generator,
+               chances: Chances) -> Generator[None, None, tuple]:
     """A predicted frame as `Network.forward` takes it."""
     def chance() -> float:
         return float(torch.rand((), generator=generator))
 
     unwarped = chance() < chances.unwarped
-    still = torch.zeros(picture.shape[0], 2, *picture.shape[2:], device=picture.device)
-
-    def compensated(t: int) -> tuple[torch.Tensor, torch.Tensor]:
-        if unwarped:
-            return done[t], still
-        field = fields(picture, done[t], qp)
-        return warp_packed(done[t], field, best_modes(picture, done[t], field)), field
-
-    slot_a, field = compensated(coding.a)
-    slot_b = slot_a if coding.b is None else compensated(coding.b)[0]
+    references = [done[t] for t in (coding.a, coding.b) if t is not None]
+    if unwarped:
+        slots, field = references, torch.zeros(picture.shape[0], 2, *picture.shape[2:], device=picture.device)
+    else:
+        searches = [Search(picture, reference, qp) for reference in references]
+        yield None
+        for search in searches:
+            search.begin()
+        yield None
+        vectors = [search.fields() for search in searches]
+        slots, field = [warp_packed(r, v, best_modes(picture, r, v)) for r, v in zip(references, vectors)], vectors[0]
+    slot_a, slot_b = slots[0], slots[-1]
     blend = 0.5 if coding.between else 0.0
     state = None if chance() < chances.reset else fetch_state(states[coding.a], field)
     with torch.no_grad():

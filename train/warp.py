@@ -1,9 +1,12 @@
 """Motion compensation in PyTorch: the float form of zvc69.core.warp, with gradients to the reference picture."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from . import kernels
+from .kernels import cuda
 from .layers import pack, unpack
 from .warp_blocks import OVERLAP, SHARES, SHARP, cubic_taps, luma_errors, sharp_taps, warp_all
 
@@ -45,9 +48,14 @@ def overlapped_plane(plane: torch.Tensor, field: torch.Tensor, block: int, denom
 def warp_packed(picture: torch.Tensor, field: torch.Tensor, modes: torch.Tensor | None = None) -> torch.Tensor:
     """Packed picture (N, 96, h, w) compensated by one quarter-pel vector (N, 2, h, w) per 8x8 block. modes (N,) uint8: bits SHARP, OVERLAP."""
     modes = torch.zeros(len(picture), dtype=torch.uint8, device=picture.device) if modes is None else modes
+    compiled = _compiled(picture)
+    return compiled(picture, field, modes) if compiled else warp_all(picture, field, modes)
+
+
+def _compiled(picture: torch.Tensor) -> Callable | None:
     if kernels.usable(picture):
-        return kernels.Warp.apply(picture, field, modes)
-    return warp_all(picture, field, modes)
+        return kernels.Warp.apply
+    return cuda.Warp.apply if cuda.usable(picture) else None
 
 
 def warp_planes(picture: torch.Tensor, field: torch.Tensor, mode: int = 0) -> torch.Tensor:
@@ -60,8 +68,8 @@ def warp_planes(picture: torch.Tensor, field: torch.Tensor, mode: int = 0) -> to
 def best_modes(current: torch.Tensor, reference: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
     """(N,) uint8: the mode of each picture that predicts the luma of `current` best, by squared error; the encoder goes by the absolute one."""
     reference = reference.detach()
-    if kernels.usable(reference):
-        warped = (kernels.Warp.apply(reference, field, torch.full((len(field),), mode, dtype=torch.uint8)) for mode in range(4))
+    if compiled := _compiled(reference):
+        warped = (compiled(reference, field, torch.full((len(field),), mode, dtype=torch.uint8, device=field.device)) for mode in range(4))
         errors = torch.stack([(predicted - current)[:, :64].square().mean((1, 2, 3)) for predicted in warped])
     else:
         errors = luma_errors(current, reference, field)

@@ -141,3 +141,31 @@ def test_network_with_kernels_is_as_good_as_bf16(monkeypatch):
     plain(monkeypatch)
     half, exact = step(half=True, half_sigma=True), step(half=False)
     assert (fused - exact).norm() < 1.2 * (half - exact).norm() + 1e-3 * exact.norm()
+
+
+@pytest.mark.parametrize("mode", range(4))
+def test_warp_of_gpus_on_their_emulator(mode):
+    import ctypes
+
+    from tests import emulator
+    from train.kernels import cuda
+    if emulator.COMPILER is None:
+        pytest.skip("no C++ compiler")
+    library = emulator.compiled("train_warp", cuda.SOURCE.read_text())
+    h, w = 3, 4
+    picture, weights = torch.rand(2, 96, h, w) * 255, torch.rand(2, 96, h, w)
+    field = torch.randint(-90, 90, (2, 2, h, w)).float()
+    modes = torch.tensor([mode, 0], dtype=torch.uint8)
+
+    def run(name, source):
+        rows, out = source.permute(0, 2, 3, 1).contiguous(), torch.zeros(2, h, w, 96)
+        pointers = [ctypes.c_void_p(t.data_ptr()) for t in (rows, field, modes)]
+        emulator.run(library, name, [-(-rows.numel() // 256)], [256], [*pointers, ctypes.c_uint(rows.numel()), ctypes.c_int(h), ctypes.c_int(w),
+                                                                       ctypes.c_void_p(out.data_ptr())])
+        return out.permute(0, 3, 1, 2)
+
+    picture.requires_grad_()
+    expected = torch.cat([warp_planes(picture[n:n + 1], field[n:n + 1], m) for n, m in enumerate(modes.tolist())])
+    expected.backward(weights)
+    assert torch.allclose(run("warp_pictures", picture.detach()), expected, atol=1e-3)
+    assert close(run("warp_back", weights), picture.grad, 1e-5)

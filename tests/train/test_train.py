@@ -165,7 +165,7 @@ def test_export_agrees_with_pytorch(config, stills, tmp_path):
 
 def test_vectors_of_crops_predict_the_next_frame(clips):
     from train.clips import Clips
-    from train.temporal import fields
+    from train.search import fields
     from train.warp import warp_packed
     pictures = Clips([clips], 64, 4, seed=0).batch(8)
     now, before = pictures[:, 1], pictures[:, 0]
