@@ -27,8 +27,8 @@ from .data import load_clip, media_files
 from .layers import pack
 from .network import Network
 from .rate import lagrangian
-from .steps import PHASES
 from .search import fields
+from .steps import PHASES
 from .temporal import frame_qp
 from .trainer import Trainer
 from .warp import fetch_state, warp_packed
