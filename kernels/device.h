@@ -31,6 +31,13 @@ __device__ __forceinline__ int dp4a(uint32_t a, uint32_t b, int c) {
     return out;
 }
 
+// c + sum of the four differences of a's and b's bytes.
+__device__ __forceinline__ uint32_t sad4(uint32_t a, uint32_t b, uint32_t c) {
+    uint32_t out;
+    asm("vabsdiff4.u32.u32.u32.add %0, %1, %2, %3;" : "=r"(out) : "r"(a), "r"(b), "r"(c));
+    return out;
+}
+
 // Where in shared memory something is: a register, not two.
 using Shared = uint32_t;
 __device__ __forceinline__ Shared shared_address(const void* at) { return static_cast<uint32_t>(__cvta_generic_to_shared(at)); }

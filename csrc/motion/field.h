@@ -7,9 +7,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "motion/arithmetic.h"
+
 namespace zvc {
 
-constexpr int kLargestVector = 2047;  // quarter luma pixels, of either component
 constexpr int kLevels = 3;            // sizes: 32, 16, 8 luma samples
 constexpr int kBlocksOf[kLevels] = {4, 2, 1};  // blocks of 8 along a side
 
@@ -54,8 +55,6 @@ private:
     std::vector<BlockState> states_;
 };
 
-constexpr int kMaxCandidates = 5;
-
 struct Candidates {
     std::array<Vector, kMaxCandidates> vector;
     int count = 0;
@@ -89,9 +88,7 @@ inline Candidates merge_candidates(const BlockGrid& grid, const Vector* previous
     return list;
 }
 
-inline std::int16_t median(int a, int b, int c) {
-    return static_cast<std::int16_t>(std::max(std::min(a, b), std::min(std::max(a, b), c)));
-}
+inline std::int16_t median(int a, int b, int c) { return static_cast<std::int16_t>(median_of(a, b, c)); }
 
 // What a coded difference is added to.
 inline Vector predicted_vector(const BlockGrid& grid, int i, int j, int level) {

@@ -1,23 +1,14 @@
-// What the motion search takes vectors and splits to cost: typical costs of the coder, which adapts. In 1/16 bit.
+// What the motion search takes vectors and splits to cost, in 1/16 bit.
 #pragma once
 
-#include <bit>
 #include <cstdint>
-#include <cstdlib>
 
+#include "motion/arithmetic.h"
 #include "motion/field.h"
 
 namespace zvc {
 
-constexpr std::uint32_t kSplitBits[kLevels] = {14, 14, 0};    // of either answer; blocks of 8 have no flag
-constexpr std::uint32_t kMergeBits[kMaxCandidates] = {16, 34, 60, 80, 96};  // flag and number
-constexpr std::uint32_t kDifferenceBits = 32;                 // flag of a block that is not merged
-
-inline std::uint32_t component_bits(int difference) {
-    const unsigned magnitude = static_cast<unsigned>(std::abs(difference));
-    // Zero is rare where a block is not merged; else sign, and an Exp-Golomb code whose prefix adapts.
-    return magnitude == 0 ? 32 : 14 + 28 * static_cast<std::uint32_t>(std::bit_width(magnitude));
-}
+constexpr std::uint32_t kSplitBits[kLevels] = {kTreeSplitBits, kTreeSplitBits, 0};  // blocks of 8 have no flag
 
 // Costs of the vectors that one block may get.
 class VectorRate {
@@ -31,7 +22,7 @@ public:
 
     std::uint32_t bits(Vector v) const {
         const int n = candidates_.find(v);
-        if (n >= 0) return kMergeBits[n];
+        if (n >= 0) return merge_bits(n);
         return kDifferenceBits + component_bits(v.x - predicted_.x) + component_bits(v.y - predicted_.y);
     }
 

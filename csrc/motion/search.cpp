@@ -380,7 +380,7 @@ private:
 
     // Four blocks of the level below cost at least that of being merged, whatever they predict.
     bool worth_splitting(int level, Cost cost) const {
-        return cost > rate(std::max(effort_.worth[level], 4 * (kMergeBits[0] + kSplitBits[level + 1])));
+        return cost > rate(std::max(effort_.worth[level], 4 * (merge_bits(0) + kSplitBits[level + 1])));
     }
 
     std::uint8_t search_tree(int i, int j) {

@@ -263,6 +263,9 @@ inline unsigned ballot(unsigned mask, bool predicate, int line) {
 }  // namespace emulator
 
 inline int __popc(unsigned value) { return std::popcount(value); }
+inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned shift) {
+    return static_cast<unsigned>((static_cast<std::uint64_t>(high) << 32 | low) >> (shift & 31));
+}
 inline int __ffs(int value) { return __builtin_ffs(value); }
 inline float __saturatef(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 template <class T>
@@ -291,6 +294,11 @@ inline void await_copies() {
 
 inline int dp4a(uint32_t a, uint32_t b, int c) {
     for (int n = 0; n < 32; n += 8) c += static_cast<int>(a >> n & 255) * static_cast<int8_t>(b >> n);
+    return c;
+}
+
+inline uint32_t sad4(uint32_t a, uint32_t b, uint32_t c) {
+    for (int n = 0; n < 32; n += 8) c += static_cast<uint32_t>(std::abs(static_cast<int>(a >> n & 255) - static_cast<int>(b >> n & 255)));
     return c;
 }
 
