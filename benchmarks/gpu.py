@@ -28,6 +28,7 @@ from zvc69.codec.loop_filter import choose  # noqa: E402
 from zvc69.core.motion import MotionField  # noqa: E402
 from zvc69.cuda.device import CupyDevice, Device  # noqa: E402
 from zvc69.cuda.latents import FrameKind  # noqa: E402
+from zvc69.cuda.motion import MotionSearch  # noqa: E402
 from zvc69.cuda.network import Networks, Plan  # noqa: E402
 from zvc69.cuda.pictures import PictureShape  # noqa: E402
 from zvc69.cuda.pipeline import DeviceModel, FrameCodec  # noqa: E402
@@ -185,8 +186,13 @@ def codec_speed(device: Device, shape: PictureShape, options: argparse.Namespace
     kind, slots = FrameKind(True, True, count, 32, filtered=True), {"a": (kept[1], fields[0])}
     data = whole_frame("P frame", kind, frame(shape, 2), slots)
     latents, pictures = codec.latents, codec.reconstruction
+    search, out_vectors = MotionSearch(device, shape), device.empty((shape.rows, shape.columns, 2), np.int16)
+    luma, way, qp, expected = (codec.source[0], pictures.references[0].arrays[0]), codec.inputs.ways[0], codec.inputs.qp, codec.inputs.vectors[0]
     parts = {
         "pack": lambda: pictures.pictures.pack(codec.source, pictures.tensors["picture"]), "compensate, pack": lambda: pictures.predict(kind),
+        "motion search": lambda: search.search(*luma, way, qp, out_vectors, expected), "motion search, pictures": lambda: search.prepare(*luma, way),
+        "motion search, windows": lambda: search.windows(qp, expected), "motion search, refinement": lambda: search.refine(qp, expected),
+        "motion search, choice": lambda: search.merge(qp, out_vectors, expected),
         "sigma, z": lambda: latents.begin(kind), "sigma, four steps": lambda: [latents.indices(k, kind) for k in range(4)],
         "entropy, encoder": lambda: latents.encode(kind), "state": latents.finish, "unpack": lambda: pictures.round(kind),
         "loop filter, unpack and classes": lambda: pictures.classify(kind), "loop filter, samples": lambda: pictures.filter(kind),

@@ -13,10 +13,12 @@ from zvc69.codec.loop_filter import FinePicture, choose
 from zvc69.codec.temporal import fetch_state, predict
 from zvc69.core import entropy, loopfilter, pack, quantise
 from zvc69.core.motion import KERNELS, MotionField
+from zvc69.core.reference import motion_search
 from zvc69.cuda.device import Device
 from zvc69.cuda.entropy import Call, Decoder, Encoder, Tables, check
 from zvc69.cuda.latents import FrameKind
 from zvc69.cuda.loopfilter import LoopFilter, statistics_of
+from zvc69.cuda.motion import MotionSearch, search_weights
 from zvc69.cuda.pictures import Pictures, PictureShape, way_of
 from zvc69.cuda.pipeline import DeviceModel, FrameCodec
 from zvc69.cuda.symbols import Symbols as Operations
@@ -58,6 +60,20 @@ def check_pictures(s: Setting) -> str:
         for got, want in zip(out, field.warp(planes, s.shape.depth)):
             same(f"compensate, {kernel}{', overlapped' * overlap}", s.device.download(got), want)
     return "pack, unpack, compensation: bit for bit"
+
+
+def check_motion(s: Setting) -> str:
+    shape, current, (reference, *_) = s.shape, frame(s.shape, 1)[0].copy(), frame(s.shape, 0)
+    for n, top in enumerate(range(0, shape.height, 40)):        # parts move in several ways
+        current[top:top + 40] = np.roll(current[top:top + 40], 7 * n % 61 - 30, 1)
+    out, search = s.device.empty((shape.rows, shape.columns, 2), np.int16), MotionSearch(s.device, shape)
+    there = tuple(s.device.upload(plane) for plane in (current, reference))
+    for way, previous in ((0, None), (1, vectors_of(shape, 1))):
+        search.search(*there, s.device.upload(np.array([way], np.int32)), s.device.upload(np.array([s.qp], np.int32)), out,
+                      None if previous is None else s.device.upload(previous))
+        want = motion_search.Search(current, reference, shape.depth, int(search_weights()[s.qp]), way == 1, previous).vectors()
+        same("vectors", s.device.download(out), want)
+    return f"vectors of {shape.positions} blocks bit for bit, {len(np.unique(want.reshape(-1, 2), axis=0))} different ones"
 
 
 def check_loop_filter(s: Setting) -> str:
@@ -221,5 +237,5 @@ def _on_cpu(s: Setting, kind: FrameKind, said: Symbols, slots: list, filters: Fi
 
 
 CHECKS: dict[str, Callable[[Setting], str]] = {
-    "pictures": check_pictures, "loop filter": check_loop_filter, "rounding": check_rounding, "entropy": check_entropy,
+    "pictures": check_pictures, "motion search": check_motion, "loop filter": check_loop_filter, "rounding": check_rounding, "entropy": check_entropy,
     "conformance": check_conformance}

@@ -30,7 +30,7 @@
 #define __constant__ static const
 #define __shared__ static
 #define __launch_bounds__(...)
-#define __align__(n) alignas(n)
+#define __align__(n) __attribute__((aligned(n)))
 #define __syncthreads() emulator::meet_block(__LINE__)
 #define __syncwarp(...) emulator::exchange(0, __VA_ARGS__ __VA_OPT__(,) emulator::kAll, __LINE__)
 #define ZVC_DYNAMIC_SHARED(name) unsigned char* const name = emulator::shared_memory()

@@ -34,7 +34,7 @@ class Reconstruction:
                  half_sums: bool = False, graphs: bool = True) -> None:
         self._device, self._plan, self._skip_below, self._half_sums, self._inputs = device, plan, skip_below, half_sums, inputs
         self.shape, self.pictures, self.loop_filter = shape, Pictures(device, shape), LoopFilter(device, shape)
-        self.picture, *self._references = (Block(device, picture_arrays(shape)) for _ in range(3))
+        self.picture, *self.references = (Block(device, picture_arrays(shape)) for _ in range(3))
         self.predicted = tuple(self.pictures.planes() for _ in range(2))
         self._mean = self.pictures.planes()
         self._fine, self._classes, self.sums = self.loop_filter.planes(), self.loop_filter.classes(), self.loop_filter.sums()
@@ -46,7 +46,7 @@ class Reconstruction:
 
     def refer(self, slot: int, picture: Held) -> None:
         """The frame that comes has it in slot A (0) or B (1)."""
-        self._references[slot].take(picture.block)
+        self.references[slot].take(picture.block)
 
     def decode(self, kind: FrameKind) -> None:
         """`picture` has it then; filters are the inputs'."""
@@ -67,7 +67,7 @@ class Reconstruction:
         if not kind.inter:
             return
         for slot, name in enumerate(("slot_a", "slot_b")[:1 + kind.second]):
-            self.pictures.compensate(self._references[slot].arrays, self._inputs.vectors[slot], self._inputs.ways[slot], self.predicted[slot])
+            self.pictures.compensate(self.references[slot].arrays, self._inputs.vectors[slot], self._inputs.ways[slot], self.predicted[slot])
             self.pictures.pack(self.predicted[slot], self.tensors[name])
         if not kind.second:
             self._device.copy(self.tensors["slot_a"], self.tensors["slot_b"])

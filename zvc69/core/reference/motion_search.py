@@ -1,4 +1,4 @@
-"""The motion search of the GPU in plain NumPy: what kernels/motion.cu must reproduce, bit by bit.
+"""The motion search of the GPU in plain NumPy: what kernels/motion_*.cu must reproduce, bit by bit.
 
 All trees (32x32 luma samples) of a colour of a chequerboard are searched at once here. Vectors are (x, y) in quarter samples.
 """
@@ -22,9 +22,8 @@ FAR, COARSE, MIDDLE = 31, 24, 4
 AROUND_FAR = 4
 WHOLE_ROUNDS = 3
 FINE_ROUNDS = 1
-PASSES = 2
-MOST = 32
-"""Candidates of a tree: lanes of a warp."""
+COLOURS = (0, 1, 0, 1)
+"""Of a chequerboard of trees: which ones choose anew, turn by turn."""
 
 SPLIT_BITS, MERGE_BITS, DIFFERENCE_BITS = 14, (16, 34, 60, 80, 96), 32
 SQUARE = np.array([(0, -1), (-1, 0), (1, 0), (0, 1), (-1, -1), (1, -1), (-1, 1), (1, 1)])
@@ -108,9 +107,8 @@ class Search:
         trees = np.stack(np.divmod(np.arange(self.rows * self.columns), self.columns), -1)
         self.found = self.refine(trees)
         field = self.initial(trees)
-        for _ in range(PASSES):
-            for colour in (0, 1):
-                field = self.merge(trees[trees.sum(-1) % 2 == colour], field)
+        for colour in COLOURS:
+            field = self.merge(trees[trees.sum(-1) % 2 == colour], field)
         return field.astype(np.int16)
 
     # ---- windows at small sizes: vectors in samples there -------------------------------------------------------
