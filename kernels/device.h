@@ -1,5 +1,5 @@
 // What kernels need of the device besides plain CUDA: half precision without cuda_fp16.h (NVRTC comes without headers), dp4a of
-// unsigned by signed bytes, tensor-core products. Names in `device` are instructions; tests/emulator has the same ones for a CPU.
+// unsigned by signed bytes, bytes that saturate, tensor-core products. Names in `device` are instructions; tests/emulator has the same ones for a CPU.
 #pragma once
 
 #include "common/shared.h"
@@ -42,6 +42,14 @@ __device__ __forceinline__ uint32_t sad4(uint32_t a, uint32_t b, uint32_t c) {
 using Shared = uint32_t;
 __device__ __forceinline__ Shared shared_address(const void* at) { return static_cast<uint32_t>(__cvta_generic_to_shared(at)); }
 
+// Four bytes, `a` the lowest, each within 0..255.
+__device__ __forceinline__ uint32_t pack_bytes(int a, int b, int c, int d) {
+    uint32_t upper, out;
+    asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, 0;" : "=r"(upper) : "r"(d), "r"(c));
+    asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3;" : "=r"(out) : "r"(b), "r"(a), "r"(upper));
+    return out;
+}
+
 // Four 8x8 matrices of halves; lane l gives the address of row l % 8 of matrix l / 8, 16-byte aligned and in shared memory.
 __device__ __forceinline__ void load_matrices(uint32_t (&out)[4], Shared address) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -69,6 +77,19 @@ __device__ __forceinline__ void multiply_add(uint32_t (&d)[2], const uint32_t (&
     for (int half = 0; half < 2; ++half)
         asm("mma.sync.aligned.m16n8k8.row.col.f16.f16.f16.f16 {%0, %1}, {%2, %3}, {%4}, {%0, %1};"
             : "+r"(d[0]), "+r"(d[1]) : "r"(a[2 * half]), "r"(a[2 * half + 1]), "r"(b[half]));
+#endif
+}
+
+// The same of bytes, a's unsigned, b's signed: a 16x32, b 32x8, in the registers' layout of mma.m16n8k32 (PTX ISA).
+__device__ __forceinline__ void multiply_add(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    for (int half = 0; half < 2; ++half)
+        for (int rows = 0; rows < 2; ++rows)
+            asm("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0, %1}, {%2}, {%3}, {%0, %1};"
+                : "+r"(d[2 * rows]), "+r"(d[2 * rows + 1]) : "r"(a[2 * half + rows]), "r"(b[half]));
 #endif
 }
 

@@ -1,188 +1,385 @@
-// The integer sigma network (docs/INTERNALS.md; exact): uint8 activations, int8 weights, by dp4a.
+// The integer sigma network (docs/INTERNALS.md; exact): uint8 activations, int8 weights, on integer tensor cores.
 //
-// A layer's weights are [inputs / 4][outputs] words of four inputs, so that neighbouring threads, which have neighbouring outputs, load
-// neighbouring words. Biases have the rounding in them; those that depend on the QP are [64][outputs], the row chosen by *qp.
+// 1x1: a warp takes a strip of 16 positions, 32 channels a time. In what order the products go through channels, and which outputs a tile of 8 has,
+// is free: so chosen that a lane has eight neighbouring channels of two positions, on the left of a product as well as in what comes out of it.
+// Activations are thus loaded and stored eight bytes at once, and a layer's outputs are the next one's operand without leaving the registers. Weights come
+// straight from global memory (L1, L2), [input / 32][group of tiles][tile][lane][2], in the order of the tensor core's registers (zvc69/cuda/sigma.py).
+// Biases have the rounding in them; those that depend on the QP are [64][outputs], the row chosen by *qp. Inputs and outputs of the layers are multiples of
+// 32, filled up with zeros, but for what goes in and out of the network.
 #include "device.h"
 #include "scale/arithmetic.h"
 
 namespace zvc {
 
-constexpr int kTile = 32;   // positions of a block
-constexpr int kAtOnce = 8;  // positions of a thread: each weight is loaded once for all of them
+constexpr int kHyper = 48, kLatent = 96, kSymbols = kLatent / kSteps;
+constexpr int kStrip = 16;   // positions
+constexpr int kChunk = 32;   // channels
+constexpr int kEight = 8;    // channels of a lane
+constexpr int kTiles = 4;    // of a group of 32 outputs
+constexpr int kPadding = 32; // bytes behind a position in shared memory: the eights of four positions are then in different banks
 
-// 1x1 from shared memory, `words` of four inputs a position; store(position in the tile, output, value).
-template <class Store>
-__device__ __forceinline__ void pointwise(const uint32_t* in, int words, const uint32_t* weights, const int32_t* bias, const int32_t* shift,
-                                          int outputs, int ceiling, const Store& store) {
-    for (int item = static_cast<int>(threadIdx.x); item < outputs * (kTile / kAtOnce); item += static_cast<int>(blockDim.x)) {
-        const int o = item % outputs, first = item / outputs * kAtOnce;
-        int sum[kAtOnce];
-        const int start = bias[o];
+// Positions lane / 4 and 8 further of a strip (`half` 0 and 1), channels 8 (lane % 4) to 8 (lane % 4) + 7 of 32.
+struct Chunk {
+    uint32_t of[4];
+
+    __device__ __forceinline__ void put(int half, uint2 eight) {
+        of[half] = eight.x;
+        of[2 + half] = eight.y;
+    }
+};
+
+// Sums of a group of 8 * tiles outputs: this lane has 2 * tiles neighbours, of both positions.
+template <int tiles>
+__device__ __forceinline__ void begin(int (&sum)[tiles][4], const int32_t* bias) {
 #pragma unroll
-        for (int n = 0; n < kAtOnce; ++n) sum[n] = start;
-        const uint32_t* x = in + first * words;
-        for (int w = 0; w < words; ++w) {
-            const uint32_t weight = weights[w * outputs + o];
-#pragma unroll
-            for (int n = 0; n < kAtOnce; ++n) sum[n] = device::dp4a(x[n * words + w], weight, sum[n]);
-        }
-        const int s = shift[o];
-#pragma unroll
-        for (int n = 0; n < kAtOnce; ++n) store(first + n, o, requantised(sum[n], s, ceiling));
+    for (int n = 0; n < tiles; ++n) {
+        const int2 two = *reinterpret_cast<const int2*>(bias + 2 * n);
+        sum[n][0] = sum[n][2] = two.x;
+        sum[n][1] = sum[n][3] = two.y;
     }
 }
 
-// Depthwise 3x3 of a tile into shared memory, four channels a thread. in: (rows * columns, 4 * words); weights [3][3][4 * words].
-__device__ __forceinline__ void depthwise(const uint32_t* in, int words, const uint32_t* weights, const int32_t* bias, const int32_t* shift,
-                                          int first, int rows, int columns, uint32_t* out) {
-    for (int item = static_cast<int>(threadIdx.x); item < kTile * words; item += static_cast<int>(blockDim.x)) {
-        const int p = first + item / words, w = item % words, i = p / columns, j = p % columns;
-        if (p >= rows * columns) {
-            out[item] = 0;
-            continue;
-        }
-        int sum[4] = {bias[4 * w], bias[4 * w + 1], bias[4 * w + 2], bias[4 * w + 3]};
-        for (int tap = 0; tap < 9; ++tap) {
-            const int y = i + tap / 3 - 1, x = j + tap % 3 - 1;
-            if (y < 0 || y >= rows || x < 0 || x >= columns) continue;
-            const uint32_t four = in[(y * columns + x) * words + w], weight = weights[tap * words + w];
+// weights: those of the chunk and the group, at this lane.
+template <int tiles>
+__device__ __forceinline__ void multiply(int (&sum)[tiles][4], const Chunk& x, const uint2* weights) {
 #pragma unroll
-            for (int c = 0; c < 4; ++c) sum[c] += static_cast<int>(four >> 8 * c & 255) * static_cast<int8_t>(weight >> 8 * c);
-        }
-        uint32_t packed = 0;
+    for (int n = 0; n < tiles; ++n) {
+        const uint2 two = weights[n * static_cast<int>(kWarp)];
+        const uint32_t b[2] = {two.x, two.y};
+        device::multiply_add(sum[n], x.of, b);
+    }
+}
+
+// Requantised outputs. ceiling 255 is left to the instruction that saturates.
+template <int ceiling = 255>
+__device__ __forceinline__ Chunk finished(const int (&sum)[kTiles][4], const int32_t* shift) {
+    int s[kEight];
 #pragma unroll
-        for (int c = 0; c < 4; ++c) packed |= static_cast<uint32_t>(requantised(sum[c], shift[4 * w + c], 255)) << 8 * c;
-        out[item] = packed;
+    for (int n = 0; n < kTiles; ++n) {
+        const int2 two = *reinterpret_cast<const int2*>(shift + 2 * n);
+        s[2 * n] = two.x;
+        s[2 * n + 1] = two.y;
+    }
+    Chunk out;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+        int v[kEight];
+#pragma unroll
+        for (int n = 0; n < kEight; ++n) {
+            v[n] = sum[n / 2][2 * half + n % 2] >> s[n];
+            if (ceiling != 255) v[n] = limited(v[n], 0, ceiling);
+        }
+        out.put(half, make_uint2(device::pack_bytes(v[0], v[1], v[2], v[3]), device::pack_bytes(v[4], v[5], v[6], v[7])));
+    }
+    return out;
+}
+
+__device__ __forceinline__ uint2 eight_of(const void* bytes, int at) { return *reinterpret_cast<const uint2*>(static_cast<const uint8_t*>(bytes) + at); }
+
+// What finished gives, of one position.
+__device__ __forceinline__ void store(uint8_t* to, const Chunk& x, int half) {
+    *reinterpret_cast<uint2*>(to) = make_uint2(x.of[half], x.of[2 + half]);
+}
+
+// Depthwise 3x3 of channels c to c + 7 at `count` places. in (rows, columns, width); weights [3][3][width].
+template <int count>
+__device__ __forceinline__ void depthwise(const uint8_t* in, int width, const uint32_t* weights, const int32_t* bias, const int32_t* shift, int rows,
+                                          int columns, int c, const int (&i)[count], const int (&j)[count], uint2 (&out)[count]) {
+    int sum[count][kEight];
+#pragma unroll
+    for (int n = 0; n < count; ++n)
+#pragma unroll
+        for (int e = 0; e < kEight; ++e) sum[n][e] = bias[c + e];
+#pragma unroll
+    for (int tap = 0; tap < 9; ++tap) {
+        const uint2 weight = eight_of(weights, tap * width + c);
+#pragma unroll
+        for (int n = 0; n < count; ++n) {
+            const int y = i[n] + tap / 3 - 1, x = j[n] + tap % 3 - 1;
+            uint2 eight = make_uint2(0, 0);
+            if (y >= 0 && y < rows && x >= 0 && x < columns) eight = eight_of(in, (y * columns + x) * width + c);
+#pragma unroll
+            for (int e = 0; e < 4; ++e) {  // one of four weights is left: a multiplication that takes no byte out first
+                sum[n][e] = device::dp4a(eight.x, weight.x & 255u << 8 * e, sum[n][e]);
+                sum[n][4 + e] = device::dp4a(eight.y, weight.y & 255u << 8 * e, sum[n][4 + e]);
+            }
+        }
+    }
+#pragma unroll
+    for (int n = 0; n < count; ++n) {
+        int v[kEight];
+#pragma unroll
+        for (int e = 0; e < kEight; ++e) v[e] = sum[n][e] >> shift[c + e];
+        out[n] = make_uint2(device::pack_bytes(v[0], v[1], v[2], v[3]), device::pack_bytes(v[4], v[5], v[6], v[7]));
+    }
+}
+
+// A group of 32 outputs from a strip in shared memory.
+template <int ceiling>
+__device__ __forceinline__ Chunk group_of(const unsigned char* strip, int width, const uint2* weights, int groups, const int32_t* bias, const int32_t* shift) {
+    const int lane = static_cast<int>(lane_of()), c = kEight * (lane % 4);
+    int sum[kTiles][4];
+    begin(sum, bias + c);
+    for (int chunk = 0; chunk < width / kChunk; ++chunk) {
+        Chunk x;
+#pragma unroll
+        for (int half = 0; half < 2; ++half) x.put(half, eight_of(strip, (lane / 4 + 8 * half) * (width + kPadding) + kChunk * chunk + c));
+        multiply(sum, x, weights + chunk * groups * kTiles * static_cast<int>(kWarp) + lane);
+    }
+    return finished<ceiling>(sum, shift + c);
+}
+
+__device__ __forceinline__ const uint2* group_weights(const uint32_t* weights, int group) {
+    return reinterpret_cast<const uint2*>(weights) + group * kTiles * static_cast<int>(kWarp);
+}
+
+// Codes of channels 32 chunk + 8 part to 7 further whose symbols the steps before know; the others are 0.
+__device__ __forceinline__ uint2 known_codes(const int16_t* r, int step, int positions, int position, int columns, int chunk, int part) {
+    const int i = position / columns, j = position % columns;
+    uint2 out = make_uint2(0, 0);
+#pragma unroll
+    for (int k = 0; k < kSteps - 1; ++k) {
+        if (k >= step) continue;
+        const auto two = *reinterpret_cast<const uint32_t*>(r + (k * positions + position) * kSymbols + 8 * chunk + 2 * part);
+        const int place = 8 * coded_channel(k, i, j);
+        out.x |= static_cast<uint32_t>(magnitude_code(static_cast<int16_t>(two))) << place;
+        out.y |= static_cast<uint32_t>(magnitude_code(static_cast<int16_t>(two >> 16))) << place;
+    }
+    return out;
+}
+
+// A step's first layer: hs, the state (null: blank; it adds nothing) and the symbols of the steps before. Each warp has its strip; positions are a multiple
+// of 16.
+template <int kGroups>
+__device__ __forceinline__ void step_in(const uint32_t* hs, const uint32_t* magnitude, const uint32_t* index, const int16_t* r, int step,
+                                        const uint32_t* weights, const int32_t* bias, const int32_t* shift, int qp, int positions, int columns,
+                                        uint8_t* out) {
+    constexpr int kWidth = kGroups * kChunk, kWeights = kGroups * kTiles * static_cast<int>(kWarp);
+    const int lane = static_cast<int>(lane_of()), part = lane % 4, c = kEight * part;
+    const int first = static_cast<int>((blockIdx.x * blockDim.x + threadIdx.x) / kWarp) * kStrip;
+    if (first >= positions) return;
+    const int at[2] = {first + lane / 4, first + lane / 4 + 8};
+    const uint2* w = reinterpret_cast<const uint2*>(weights) + lane;
+    int sum[kGroups][kTiles][4];
+#pragma unroll
+    for (int g = 0; g < kGroups; ++g) begin(sum[g], bias + qp * kWidth + kChunk * g + c);
+    const auto add = [&](const Chunk& x) {
+#pragma unroll
+        for (int g = 0; g < kGroups; ++g) multiply(sum[g], x, w + g * kTiles * static_cast<int>(kWarp));
+        w += kWeights;
+    };
+    Chunk x;
+#pragma unroll
+    for (int chunk = 0; chunk < 2; ++chunk) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half)
+            x.put(half, kChunk * chunk + c < kHyper ? eight_of(hs, at[half] * kHyper + kChunk * chunk + c) : make_uint2(0, 0));
+        add(x);
+    }
+    if (magnitude != nullptr) {
+#pragma unroll
+        for (int chunk = 0; chunk < 2 * kLatent / kChunk; ++chunk) {
+            const uint32_t* codes = chunk < kLatent / kChunk ? magnitude : index;
+#pragma unroll
+            for (int half = 0; half < 2; ++half) x.put(half, eight_of(codes, at[half] * kLatent + chunk % (kLatent / kChunk) * kChunk + c));
+            add(x);
+        }
+    } else {
+        w += 2 * kLatent / kChunk * kWeights;
+    }
+    if (step > 0) {
+#pragma unroll
+        for (int chunk = 0; chunk < kLatent / kChunk; ++chunk) {
+#pragma unroll
+            for (int half = 0; half < 2; ++half) x.put(half, known_codes(r, step, positions, at[half], columns, chunk, part));
+            add(x);
+        }
+    }
+#pragma unroll
+    for (int g = 0; g < kGroups; ++g) {
+        x = finished(sum[g], shift + kChunk * g + c);
+#pragma unroll
+        for (int half = 0; half < 2; ++half) store(out + at[half] * kWidth + kChunk * g + c, x, half);
+    }
+}
+
+// The rest of a step: depthwise, 1x1, and of the last 1x1 the outputs that the step codes. Which those are depends on whether row and column are odd: a
+// warp takes every other position of 32 in a row, which have the same. last [mix / 32][channel of four][tile][lane][2]; biases [64][channel of four][symbol].
+// copy (rows / 4, columns / 4) or null: where it is set indices are 0.
+template <int kGroups>
+__device__ __forceinline__ void step_out(const uint8_t* in, const uint32_t* spatial, const int32_t* spatial_bias, const int32_t* spatial_shift,
+                                         const uint32_t* mix, const int32_t* mix_bias, const int32_t* mix_shift, const uint32_t* last,
+                                         const int32_t* last_bias, const int32_t* last_shift, int qp, const uint8_t* copy, int step, int rows,
+                                         int columns, uint8_t* index) {
+    constexpr int kWidth = kGroups * kChunk, kLastTiles = kSymbols / 8;
+    const int lane = static_cast<int>(lane_of()), part = lane % 4, c = kEight * part;
+    const int strips = (columns + 31) / 32 * 2, strip = static_cast<int>((blockIdx.x * blockDim.x + threadIdx.x) / kWarp);
+    if (strip >= rows * strips) return;
+    const int row = strip / strips, first = strip % strips / 2 * 32 + strip % 2, d = coded_channel(step, row, first);
+    const int i[2] = {row, row}, j[2] = {first + lane / 4 * 2, first + lane / 4 * 2 + 16};
+    int mixed[kGroups][kTiles][4];
+#pragma unroll
+    for (int g = 0; g < kGroups; ++g) begin(mixed[g], mix_bias + kChunk * g + c);
+#pragma unroll
+    for (int chunk = 0; chunk < kGroups; ++chunk) {
+        uint2 eight[2];
+        depthwise(in, kWidth, spatial, spatial_bias, spatial_shift, rows, columns, kChunk * chunk + c, i, j, eight);
+        Chunk x;
+        x.put(0, eight[0]);
+        x.put(1, eight[1]);
+#pragma unroll
+        for (int g = 0; g < kGroups; ++g) multiply(mixed[g], x, group_weights(mix, chunk * kGroups + g) + lane);
+    }
+    int sum[kLastTiles][4];
+    begin(sum, last_bias + (qp * kSteps + d) * kSymbols + 2 * kLastTiles * part);
+#pragma unroll
+    for (int g = 0; g < kGroups; ++g)
+        multiply(sum, finished(mixed[g], mix_shift + kChunk * g + c),
+                 reinterpret_cast<const uint2*>(last) + (g * kSteps + d) * kLastTiles * static_cast<int>(kWarp) + lane);
+    const int32_t* shift = last_shift + d * kSymbols + 2 * kLastTiles * part;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+        if (j[half] >= columns) continue;
+        const bool copied = copy != nullptr && copy[row / 4 * (columns / 4) + j[half] / 4] != 0;
+        uint16_t* out = reinterpret_cast<uint16_t*>(index + (row * columns + j[half]) * kSymbols) + kLastTiles * part;
+#pragma unroll
+        for (int n = 0; n < kLastTiles; ++n) {
+            const int low = requantised(sum[n][2 * half], shift[2 * n], kSigmaCeiling);
+            const int high = requantised(sum[n][2 * half + 1], shift[2 * n + 1], kSigmaCeiling);
+            out[n] = copied ? 0 : static_cast<uint16_t>(low | high << 8);
+        }
     }
 }
 
 }  // namespace zvc
 
-// z (positions, 4 * words) to the first layer's output. Shared: kTile * words words.
-extern "C" __global__ void __launch_bounds__(256, 4) sigma_hyper_in(const int16_t* z, int words, const uint32_t* weights, const int32_t* bias,
-                                                                 const int32_t* shift, int positions, int outputs, uint8_t* out) {
+// z (positions, 48) to the first layer's output, (positions, 32 * groups). A warp makes 32 outputs of a strip: grid (strips, groups).
+extern "C" __global__ void __launch_bounds__(32) sigma_hyper_in(const int16_t* z, const uint32_t* weights, const int32_t* bias, const int32_t* shift,
+                                                               int positions, uint8_t* out) {
     using namespace zvc;
-    ZVC_DYNAMIC_SHARED(memory);
-    uint32_t* x = reinterpret_cast<uint32_t*>(memory);
-    const int first = static_cast<int>(blockIdx.x) * kTile;
-    for (int item = static_cast<int>(threadIdx.x); item < kTile * words; item += static_cast<int>(blockDim.x)) {
-        uint32_t packed = 0;
-        for (int c = 0; c < 4 && first + item / words < positions; ++c)
-            packed |= static_cast<uint32_t>(limited(z[4 * (first * words + item) + c] + 128, 0, 255)) << 8 * c;
-        x[item] = packed;
-    }
-    __syncthreads();
-    pointwise(x, words, weights, bias, shift, outputs, 255, [&](int n, int o, int value) {
-        if (first + n < positions) out[(first + n) * outputs + o] = static_cast<uint8_t>(value);
-    });
-}
-
-// Depthwise, 1x1, and its 16 f + 4 p + q channels to feature f of block (4 i + p, 4 j + q): hs (16 * positions, outputs / 16).
-extern "C" __global__ void __launch_bounds__(256, 4) sigma_hyper_out(const uint8_t* in, int words, const uint32_t* spatial, const int32_t* spatial_bias,
-                                                                  const int32_t* spatial_shift, const uint32_t* weights, const int32_t* bias,
-                                                                  const int32_t* shift, int rows, int columns, int outputs, uint8_t* hs) {
-    using namespace zvc;
-    ZVC_DYNAMIC_SHARED(memory);
-    uint32_t* x = reinterpret_cast<uint32_t*>(memory);
-    const int first = static_cast<int>(blockIdx.x) * kTile, features = outputs / kSubpositions;
-    depthwise(reinterpret_cast<const uint32_t*>(in), words, spatial, spatial_bias, spatial_shift, first, rows, columns, x);
-    __syncthreads();
-    // Outputs come block by block of the 16 (the host has put the weights in that order): neighbours in memory.
-    pointwise(x, words, weights, bias, shift, outputs, 255, [&](int n, int o, int value) {
-        const int position = first + n, block = o / features;
-        if (position >= rows * columns) return;
-        const int i = position / columns * 4 + block / 4, j = position % columns * 4 + block % 4;
-        hs[(i * 4 * columns + j) * features + o % features] = static_cast<uint8_t>(value);
-    });
-}
-
-// Sigma indices of z from the state's codes (16 * positions, latent) twice. Shared: kTile * latent / 2 words.
-extern "C" __global__ void __launch_bounds__(256, 4) sigma_z_index(const uint32_t* magnitude, const uint32_t* index, int words, const uint32_t* weights,
-                                                                const int32_t* bias, const int32_t* shift, const int32_t* qp, int positions,
-                                                                int columns, int outputs, uint8_t* out) {
-    using namespace zvc;
-    ZVC_DYNAMIC_SHARED(memory);
-    uint32_t* x = reinterpret_cast<uint32_t*>(memory);
-    const int first = static_cast<int>(blockIdx.x) * kTile;
-    for (int item = static_cast<int>(threadIdx.x); item < kTile * 2 * words; item += static_cast<int>(blockDim.x)) {
-        const int position = first + item / (2 * words), w = item % (2 * words);
-        uint32_t packed = 0;
-        if (position < positions) {
-            const uint32_t* codes = (w < words ? magnitude : index) + w % words;
-            const int corner = position / columns * 4 * 4 * columns + position % columns * 4;
-            uint32_t even = 0x00080008, odd = 0x00080008;  // sums of bytes 0 and 2, 1 and 3; at most 16 * 255 + 8
-            for (int n = 0; n < kSubpositions; ++n) {
-                const uint32_t four = codes[(corner + n / 4 * 4 * columns + n % 4) * words];
-                even += four & 0x00FF00FF;
-                odd += four >> 8 & 0x00FF00FF;
+    const int lane = static_cast<int>(lane_of()), c = kEight * (lane % 4), groups = static_cast<int>(gridDim.y), group = static_cast<int>(blockIdx.y);
+    const int first = static_cast<int>(blockIdx.x) * kStrip + lane / 4;
+    int sum[kTiles][4];
+    begin(sum, bias + kChunk * group + c);
+#pragma unroll
+    for (int chunk = 0; chunk < 2; ++chunk) {
+        Chunk x;
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const int position = first + 8 * half;
+            uint2 codes = make_uint2(0, 0);
+            if (position < positions && kChunk * chunk + c < kHyper) {
+                const uint4 eight = *reinterpret_cast<const uint4*>(z + position * kHyper + kChunk * chunk + c);
+                const auto code = [](uint32_t two, int n) { return static_cast<int16_t>(two >> 16 * n) + 128; };
+                codes = make_uint2(device::pack_bytes(code(eight.x, 0), code(eight.x, 1), code(eight.y, 0), code(eight.y, 1)),
+                                   device::pack_bytes(code(eight.z, 0), code(eight.z, 1), code(eight.w, 0), code(eight.w, 1)));
             }
-            packed = (even >> 4 & 0x00FF00FF) | (odd >> 4 & 0x00FF00FF) << 8;
+            x.put(half, codes);
         }
-        x[item] = packed;
+        multiply(sum, x, group_weights(weights, chunk * groups + group) + lane);
     }
-    __syncthreads();
-    pointwise(x, 2 * words, weights, bias + *qp * outputs, shift, outputs, kSigmaCeiling, [&](int n, int o, int value) {
-        if (first + n < positions) out[(first + n) * outputs + o] = static_cast<uint8_t>(value);
-    });
+    const Chunk x = finished(sum, shift + kChunk * group + c);
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+        if (first + 8 * half < positions) store(out + ((first + 8 * half) * groups + group) * kChunk + c, x, half);
 }
 
-// A step's first layer: hs, the state (null: blank; the weights behind those of hs are then left out) and the symbols of the steps before.
-// Shared: kTile * (hyper + 3 * latent) / 4 words.
-extern "C" __global__ void __launch_bounds__(256, 4) sigma_step_in(const uint32_t* hs, int hyper_words, const uint32_t* magnitude, const uint32_t* index,
-                                                                const int16_t* r, int step, int latent_words, const uint32_t* weights,
-                                                                const int32_t* bias, const int32_t* shift, const int32_t* qp, int positions,
-                                                                int columns, int outputs, uint8_t* out) {
+// Depthwise, 1x1, and its 16 f + 4 p + q channels to feature f of block (4 i + p, 4 j + q): hs (16 * positions, 48). A block has a strip. Outputs come
+// block by block of the 16 (the host has put the weights in that order): neighbours in memory. Shared: 16 * (width + 32) bytes.
+extern "C" __global__ void __launch_bounds__(256) sigma_hyper_out(const uint8_t* in, int width, const uint32_t* spatial, const int32_t* spatial_bias,
+                                                                 const int32_t* spatial_shift, const uint32_t* weights, const int32_t* bias,
+                                                                 const int32_t* shift, int rows, int columns, uint8_t* hs) {
     using namespace zvc;
-    ZVC_DYNAMIC_SHARED(memory);
-    uint32_t* x = reinterpret_cast<uint32_t*>(memory);
-    const int first = static_cast<int>(blockIdx.x) * kTile, words = hyper_words + (step > 0 ? 3 : 2) * latent_words;
-    for (int item = static_cast<int>(threadIdx.x); item < kTile * words; item += static_cast<int>(blockDim.x)) {
-        const int position = first + item / words, w = item % words, n = w - hyper_words;
-        uint32_t packed = 0;
-        if (position >= positions) {
-        } else if (n < 0) {
-            packed = hs[position * hyper_words + w];
-        } else if (n < 2 * latent_words) {
-            if (magnitude != nullptr) packed = (n < latent_words ? magnitude : index)[position * latent_words + n % latent_words];
-        } else {
-            const int symbol = n - 2 * latent_words;
-            for (int k = 0; k < step; ++k)
-                packed |= static_cast<uint32_t>(magnitude_code(r[(k * positions + position) * latent_words + symbol]))
-                          << 8 * coded_channel(k, position / columns, position % columns);
-        }
-        x[item] = packed;
+    constexpr int kGroups = kSubpositions * kHyper / kChunk;
+    ZVC_DYNAMIC_SHARED(strip);
+    const int first = static_cast<int>(blockIdx.x) * kStrip, eights = width / kEight;
+    for (int item = static_cast<int>(threadIdx.x); item < kStrip * eights; item += static_cast<int>(blockDim.x)) {
+        const int n = item / eights, c = item % eights * kEight, i[1] = {(first + n) / columns}, j[1] = {(first + n) % columns};
+        uint2 out[1];
+        depthwise(in, width, spatial, spatial_bias, spatial_shift, rows, columns, c, i, j, out);
+        *reinterpret_cast<uint2*>(strip + n * (width + kPadding) + c) = out[0];
     }
     __syncthreads();
-    pointwise(x, words, weights, bias + *qp * outputs, shift, outputs, 255, [&](int n, int o, int value) {
-        if (first + n < positions) out[(first + n) * outputs + o] = static_cast<uint8_t>(value);
-    });
+    const int lane = static_cast<int>(lane_of());
+    for (int group = static_cast<int>(threadIdx.x / kWarp); group < kGroups; group += static_cast<int>(blockDim.x / kWarp)) {
+        const Chunk x = group_of<255>(strip, width, group_weights(weights, group), kGroups, bias + kChunk * group, shift + kChunk * group);
+        const int output = kChunk * group + kEight * (lane % 4), block = output / kHyper;   // 48 is a multiple of 8: all eight are of one block
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const int position = first + lane / 4 + 8 * half;
+            if (position >= rows * columns) continue;
+            const int i = position / columns * 4 + block / 4, j = position % columns * 4 + block % 4;
+            store(hs + (i * 4 * columns + j) * kHyper + output % kHyper, x, half);
+        }
+    }
 }
 
-// The rest of a step: depthwise, 1x1, and of the last 1x1 the outputs that the step codes. copy (rows / 4, columns / 4) or null: where it is set
-// indices are 0. Shared: kTile * (words + mix_words) words.
-extern "C" __global__ void __launch_bounds__(256, 4) sigma_step_out(const uint8_t* in, int words, const uint32_t* spatial, const int32_t* spatial_bias,
-                                                                 const int32_t* spatial_shift, const uint32_t* mix, const int32_t* mix_bias,
-                                                                 const int32_t* mix_shift, int mix_words, const uint32_t* last, const int32_t* last_bias,
-                                                                 const int32_t* last_shift, const int32_t* qp, const uint8_t* copy, int step, int rows,
-                                                                 int columns, int symbols, uint8_t* index) {
+// Sigma indices of z, (positions, 48), from the state's codes (16 * positions, 96) twice. A block has a strip. Shared: 16 * (192 + 32) bytes.
+extern "C" __global__ void __launch_bounds__(384) sigma_z_index(const uint32_t* magnitude, const uint32_t* index, const uint32_t* weights,
+                                                               const int32_t* bias, const int32_t* shift, const int32_t* qp, int positions, int columns,
+                                                               uint8_t* out) {
     using namespace zvc;
-    ZVC_DYNAMIC_SHARED(memory);
-    uint32_t* x = reinterpret_cast<uint32_t*>(memory);
-    uint32_t* mixed = x + kTile * words;
-    const int first = static_cast<int>(blockIdx.x) * kTile, positions = rows * columns, latent = 4 * symbols;
-    depthwise(reinterpret_cast<const uint32_t*>(in), words, spatial, spatial_bias, spatial_shift, first, rows, columns, x);
-    __syncthreads();
-    pointwise(x, words, mix, mix_bias, mix_shift, 4 * mix_words, 255, [&](int n, int o, int value) {
-        reinterpret_cast<uint8_t*>(mixed)[4 * n * mix_words + o] = static_cast<uint8_t>(value);
-    });
-    __syncthreads();
-    for (int item = static_cast<int>(threadIdx.x); item < kTile * symbols; item += static_cast<int>(blockDim.x)) {
-        const int n = item / symbols, symbol = item % symbols, position = first + n;
-        if (position >= positions) continue;
-        const int i = position / columns, j = position % columns, o = 4 * symbol + coded_channel(step, i, j);
-        int sum = last_bias[*qp * latent + o];
-        for (int w = 0; w < mix_words; ++w) sum = device::dp4a(mixed[n * mix_words + w], last[w * latent + o], sum);
-        const bool copied = copy != nullptr && copy[i / 4 * (columns / 4) + j / 4] != 0;
-        index[position * symbols + symbol] = copied ? 0 : static_cast<uint8_t>(requantised(sum, last_shift[o], kSigmaCeiling));
+    constexpr int kWidth = 2 * kLatent, kEights = kWidth / kEight, kGroups = (kHyper + kChunk - 1) / kChunk;
+    ZVC_DYNAMIC_SHARED(strip);
+    const int first = static_cast<int>(blockIdx.x) * kStrip;
+    for (int item = static_cast<int>(threadIdx.x); item < kStrip * kEights; item += static_cast<int>(blockDim.x)) {
+        const int position = first + item / kEights, c = item % kEights * kEight;
+        uint2 mean = make_uint2(0, 0);
+        if (position < positions) {
+            const uint32_t* codes = c < kLatent ? magnitude : index;
+            const int corner = position / columns * 4 * 4 * columns + position % columns * 4;
+            uint2 even = make_uint2(0x00080008, 0x00080008), odd = even;  // sums of bytes 0 and 2, 1 and 3; at most 16 * 255 + 8
+#pragma unroll
+            for (int n = 0; n < kSubpositions; ++n) {
+                const uint2 eight = eight_of(codes, (corner + n / 4 * 4 * columns + n % 4) * kLatent + c % kLatent);
+                even.x += eight.x & 0x00FF00FF;
+                even.y += eight.y & 0x00FF00FF;
+                odd.x += eight.x >> 8 & 0x00FF00FF;
+                odd.y += eight.y >> 8 & 0x00FF00FF;
+            }
+            mean = make_uint2((even.x >> 4 & 0x00FF00FF) | (odd.x >> 4 & 0x00FF00FF) << 8, (even.y >> 4 & 0x00FF00FF) | (odd.y >> 4 & 0x00FF00FF) << 8);
+        }
+        *reinterpret_cast<uint2*>(strip + item / kEights * (kWidth + kPadding) + c) = mean;
     }
+    __syncthreads();
+    const int group = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(lane_of()), output = kChunk * group + kEight * (lane % 4);
+    if (group >= kGroups) return;
+    const Chunk x = group_of<kSigmaCeiling>(strip, kWidth, group_weights(weights, group), kGroups, bias + (*qp * kGroups + group) * kChunk,
+                                            shift + kChunk * group);
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+        const int position = first + lane / 4 + 8 * half;
+        if (position < positions && output < kHyper) store(out + position * kHyper + output, x, half);
+    }
+}
+
+// Steps of networks whose layers are 64 or 96 wide.
+extern "C" __global__ void __launch_bounds__(128, 4) sigma_step_in_64(const uint32_t* hs, const uint32_t* magnitude, const uint32_t* index,
+                                                                     const int16_t* r, int step, const uint32_t* weights, const int32_t* bias,
+                                                                     const int32_t* shift, const int32_t* qp, int positions, int columns, uint8_t* out) {
+    zvc::step_in<2>(hs, magnitude, index, r, step, weights, bias, shift, *qp, positions, columns, out);
+}
+
+extern "C" __global__ void __launch_bounds__(128, 3) sigma_step_in_96(const uint32_t* hs, const uint32_t* magnitude, const uint32_t* index,
+                                                                     const int16_t* r, int step, const uint32_t* weights, const int32_t* bias,
+                                                                     const int32_t* shift, const int32_t* qp, int positions, int columns, uint8_t* out) {
+    zvc::step_in<3>(hs, magnitude, index, r, step, weights, bias, shift, *qp, positions, columns, out);
+}
+
+extern "C" __global__ void __launch_bounds__(128, 4) sigma_step_out_64(const uint8_t* in, const uint32_t* spatial, const int32_t* spatial_bias,
+                                                                      const int32_t* spatial_shift, const uint32_t* mix, const int32_t* mix_bias,
+                                                                      const int32_t* mix_shift, const uint32_t* last, const int32_t* last_bias,
+                                                                      const int32_t* last_shift, const int32_t* qp, const uint8_t* copy, int step,
+                                                                      int rows, int columns, uint8_t* index) {
+    zvc::step_out<2>(in, spatial, spatial_bias, spatial_shift, mix, mix_bias, mix_shift, last, last_bias, last_shift, *qp, copy, step, rows, columns,
+                     index);
+}
+
+extern "C" __global__ void __launch_bounds__(128, 3) sigma_step_out_96(const uint8_t* in, const uint32_t* spatial, const int32_t* spatial_bias,
+                                                                      const int32_t* spatial_shift, const uint32_t* mix, const int32_t* mix_bias,
+                                                                      const int32_t* mix_shift, const uint32_t* last, const int32_t* last_bias,
+                                                                      const int32_t* last_shift, const int32_t* qp, const uint8_t* copy, int step,
+                                                                      int rows, int columns, uint8_t* index) {
+    zvc::step_out<3>(in, spatial, spatial_bias, spatial_shift, mix, mix_bias, mix_shift, last, last_bias, last_shift, *qp, copy, step, rows, columns,
+                     index);
 }

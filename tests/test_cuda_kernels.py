@@ -175,31 +175,41 @@ def test_state_codes_and_their_fetch(device, rng):
 
 NETWORKS = {
     "lite": lambda rng: random_sigma_arrays(rng),
+    "main": lambda rng: random_sigma_arrays(rng, step_width=96, mix_width=96),
     "bounds": lambda rng: bound_sigma_arrays(rng),
-    "narrow": lambda rng: random_sigma_arrays(rng, hyper_width=32, step_width=8, mix_width=12),
+    "narrow": lambda rng: random_sigma_arrays(rng, hyper_width=36, step_width=8, mix_width=12),
+    "uneven": lambda rng: bound_sigma_arrays(rng, hyper_width=68, step_width=68, mix_width=20),
 }
 
 
+def extreme(rng, shape, low: int, high: int, dtype) -> np.ndarray:
+    return rng.choice(np.array([low, high], dtype), shape)
+
+
 @pytest.mark.parametrize("arrays", NETWORKS.values(), ids=NETWORKS)
-@pytest.mark.parametrize("blank", [False, True], ids=["state", "blank"])
-def test_sigma_indices_are_the_cpus(device, rng, arrays, blank):
-    arrays, hz, wz, qp = arrays(rng), 3, 3, 41
+@pytest.mark.parametrize(("hz", "wz"), [(3, 3), (1, 1), (2, 9)])
+@pytest.mark.parametrize("inputs", ["state", "blank", "extremes"])
+def test_sigma_indices_are_the_cpus(device, rng, arrays, hz, wz, inputs):
+    arrays, qp = arrays(rng), 41
     rows, columns = 4 * hz, 4 * wz
     want, network = scale.SigmaNetwork(arrays), SigmaNetwork(device, arrays)
-    z = random_z(rng, hz, wz)
-    state = None if blank else random_state(rng, rows, columns)
+    z, state = random_z(rng, hz, wz), random_state(rng, rows, columns)
+    if inputs == "blank":
+        state = None
+    elif inputs == "extremes":
+        z, state = extreme(rng, z.shape, -128, 127, np.int16), tuple(extreme(rng, codes.shape, 0, 255, np.uint8) for codes in state)
     copy = rng.random((hz, wz)) < 0.3
     frame = want.frame(z, qp, state, copy=copy)
 
     scratch = device.empty(network.scratch_bytes(rows, columns), np.uint8)
     features = device.empty((rows * columns, network.hyper), np.uint8)
     on_device = device.upload(np.array([qp], np.int32))
-    words = None if blank else tuple(device.upload(a.reshape(rows * columns, -1).view(np.uint32)) for a in state)
-    if not blank:
+    words = None if state is None else tuple(device.upload(a.reshape(rows * columns, -1).view(np.uint32)) for a in state)
+    if state is not None:
         z_index = device.empty((hz * wz, network.hyper), np.uint8)
         network.z_indices(words, on_device, hz, wz, z_index)
         assert np.array_equal(z_index.reshape(hz, wz, -1), want.z_indices(qp, state))
-    network.hyper_features(device.upload(z), hz, wz, scratch, features.view(np.uint32).view(np.uint8))
+    network.hyper_features(device.upload(z), hz, wz, scratch, features)
     index, r = device.empty((4, rows * columns, 24), np.uint8), device.zeros((4, rows * columns, 24), np.int16)
     for k in range(4):
         network.indices(k, features.view(np.uint32), words, r, on_device, device.upload(copy.astype(np.uint8)), rows, columns, scratch, index)
@@ -207,6 +217,12 @@ def test_sigma_indices_are_the_cpus(device, rng, arrays, blank):
         symbols = random_symbols(rng, (rows, columns, 24))
         frame.put(k, symbols)
         r[k] = symbols.reshape(-1, 24)
+
+
+@pytest.mark.parametrize("widths", [{"step_width": 100}, {"mix_width": 128}, {"latent": 80}, {"hyper": 64}], ids=str)
+def test_sigma_networks_that_kernels_are_not_made_for_are_refused(device, rng, widths):
+    with pytest.raises(BackendError, match="this model has"):
+        SigmaNetwork(device, random_sigma_arrays(rng, **widths))
 
 
 # ---- entropy coder ------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ struct uint3 { unsigned x, y, z; };
 struct dim3 { unsigned x = 1, y = 1, z = 1; };
 struct alignas(8) uint2 { unsigned x, y; };
 struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(8) int2 { int x, y; };
 struct alignas(8) float2 { float x, y; };
 struct alignas(16) float4 { float x, y, z, w; };
 struct alignas(4) short2 { short x, y; };
@@ -305,6 +306,11 @@ inline uint32_t sad4(uint32_t a, uint32_t b, uint32_t c) {
 using Shared = uint32_t;
 inline Shared shared_address(const void* at) { return static_cast<Shared>(static_cast<const unsigned char*>(at) - emulator::shared); }
 
+inline uint32_t pack_bytes(int a, int b, int c, int d) {
+    const auto byte = [](int value) { return static_cast<uint32_t>(std::clamp(value, 0, 255)); };
+    return byte(a) | byte(b) << 8 | byte(c) << 16 | byte(d) << 24;
+}
+
 inline void load_matrices(uint32_t (&out)[4], Shared address) {
     if (address + 16 > emulator::kMaxShared || address % 16) emulator::fail("ldmatrix from an address that is not in shared memory or not aligned");
     const auto* row = reinterpret_cast<const uint16_t*>(emulator::shared + std::min<std::size_t>(address, emulator::kMaxShared - 16));
@@ -346,6 +352,23 @@ inline void multiply_add(uint32_t (&d)[2], const uint32_t (&a)[4], const uint32_
                     to_float(static_cast<uint16_t>(d[1] >> 16))};
     products({{a[0], a[1], a[2], a[3]}, {b[0], b[1]}}, sum);
     for (int n = 0; n < 2; ++n) d[n] = to_half(sum[2 * n]) | static_cast<uint32_t>(to_half(sum[2 * n + 1])) << 16;
+}
+
+// Row g = lane / 4 and g + 8 of a against columns 2 (lane % 4) and the next of b, k = 0..31 (PTX ISA, mma.m16n8k32): a's registers have k = 4 (lane % 4) to 3
+// further of row g and of row g + 8, then the same 16 behind; b's those of column g, then 16 behind.
+inline void multiply_add(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    const auto* slots = emulator::exchange(Operands{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}}, emulator::kAll, __LINE__);
+    const unsigned g = emulator::lane() / 4, t = emulator::lane() % 4;
+    for (unsigned k = 0; k < 32; ++k) {
+        const unsigned group = k / 4 % 4, upper = k / 16, place = k % 4 * 8;
+        const Operands left = emulator::value_of<Operands>(slots, 4 * g + group);
+        for (unsigned n = 0; n < 2; ++n) {
+            const Operands right = emulator::value_of<Operands>(slots, 4 * (2 * t + n) + group);
+            const int weight = static_cast<int8_t>(right.b[upper] >> place);
+            d[n] += static_cast<int>(left.a[2 * upper] >> place & 255) * weight;
+            d[2 + n] += static_cast<int>(left.a[2 * upper + 1] >> place & 255) * weight;
+        }
+    }
 }
 
 }  // namespace zvc::device
