@@ -8,6 +8,7 @@
 namespace zvc {
 
 constexpr int kChannels = 96, kGroup = 8, kGroups = kChannels / kGroup;
+constexpr int kUnpacked = 32;  // positions of a block that unpacks
 constexpr float kCentre = 128.0f;
 
 struct Geometry {
@@ -49,26 +50,68 @@ __device__ void pack_group(const Sample* const planes[3], float scale, const Geo
                                                      pack_halves(level[4], level[5]), pack_halves(level[6], level[7]));
 }
 
+// `count` samples of a row from x on, those that the plane has, in words of `words`; at once where they are aligned.
+template <int count, class Out>
+__device__ __forceinline__ void store_row(Out* row, int x, int width, const uint32_t* words) {
+    constexpr int kWords = count * static_cast<int>(sizeof(Out)) / 4, kEach = 4 / static_cast<int>(sizeof(Out));
+    Out* to = row + x;
+    if (x + count <= width && reinterpret_cast<uint64_t>(to) % (4 * kWords) == 0) {
+        if constexpr (kWords == 1)
+            *reinterpret_cast<uint32_t*>(to) = words[0];
+        else if constexpr (kWords == 2)
+            *reinterpret_cast<uint2*>(to) = make_uint2(words[0], words[1]);
+        else
+            *reinterpret_cast<uint4*>(to) = make_uint4(words[0], words[1], words[2], words[3]);
+        return;
+    }
+#pragma unroll
+    for (int n = 0; n < count; ++n)
+        if (x + n < width) to[n] = static_cast<Out>(words[n / kEach] >> n % kEach * 8 * static_cast<int>(sizeof(Out)));
+}
+
 // copy (rows / 4, columns / 4): where it is not 0, samples are those of `predicted`, shifted left; null: nowhere.
+//
+// Levels are read position by position, as they lie, and go through shared memory: a warp then has one group of 32 positions, whose rows are neighbours.
 template <class Sample, class Out>
 __device__ void unpack_group(const float* packed, float scale, float limit, const uint8_t* copy, const Sample* const predicted[3], int shift,
                              const Geometry& g, Out* const planes[3]) {
-    const int item = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-    if (item >= g.positions * kGroups) return;
-    const int position = item / kGroups, i = position / g.columns, j = position % g.columns;
-    const GroupAt at = group_at(g, position, item % kGroups);
+    constexpr int kBits = 8 * static_cast<int>(sizeof(Out)), kEach = 32 / kBits, kWords = kGroup / kEach;
+    __shared__ uint32_t samples[kGroups][kUnpacked + 1][kWords];    // one more: groups of a position are in different banks
+    const int first = static_cast<int>(blockIdx.x) * kUnpacked, thread = static_cast<int>(threadIdx.x);
+    if (first + thread / kGroups < g.positions) {
+        const float4* in = reinterpret_cast<const float4*>(packed) + 2 * (first * kGroups + thread);
+        const float4 low = in[0], high = in[1];
+        const float level[kGroup] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+        uint32_t words[kWords] = {};
+#pragma unroll
+        for (int n = 0; n < kGroup; ++n) words[n / kEach] |= static_cast<uint32_t>(sample_of(level[n], scale, limit)) << n % kEach * kBits;
+#pragma unroll
+        for (int n = 0; n < kWords; ++n) samples[thread % kGroups][thread / kGroups][n] = words[n];
+    }
+    __syncthreads();
+    const int position = first + thread % kUnpacked, group = thread / kUnpacked;
+    if (position >= g.positions) return;
+    const int i = position / g.columns, j = position % g.columns;
+    const GroupAt at = group_at(g, position, group);
     const bool copied = copy != nullptr && copy[i / 4 * (g.columns / 4) + j / 4] != 0;
-    const float4* in = reinterpret_cast<const float4*>(packed) + 2 * item;
-    const float4 low = in[0], high = in[1];
-    const float level[kGroup] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
     const Sample* prediction = copied ? chosen(predicted, at.plane) : nullptr;
     Out* plane = chosen(planes, at.plane);
+    uint32_t words[kWords];
 #pragma unroll
-    for (int n = 0; n < kGroup; ++n) {
-        const int y = at.y + (at.rows == 1 ? 0 : n / 4), x = at.x + (at.rows == 1 ? n : n % 4);
-        if (x >= at.width || y >= at.height) continue;
-        const int to = y * at.width + x;
-        plane[to] = static_cast<Out>(copied ? prediction[to] << shift : sample_of(level[n], scale, limit));
+    for (int n = 0; n < kWords; ++n) words[n] = copied ? 0 : samples[group][thread % kUnpacked][n];
+    if (copied) {
+#pragma unroll
+        for (int n = 0; n < kGroup; ++n) {
+            const int y = at.y + (at.rows == 1 ? 0 : n / 4), x = at.x + (at.rows == 1 ? n : n % 4);
+            if (x < at.width && y < at.height) words[n / kEach] |= static_cast<uint32_t>(prediction[y * at.width + x]) << shift << n % kEach * kBits;
+        }
+    }
+    if (at.rows == 1) {
+        if (at.y < at.height) store_row<kGroup>(plane + at.y * at.width, at.x, at.width, words);
+    } else {
+#pragma unroll
+        for (int n = 0; n < 2; ++n)
+            if (at.y + n < at.height) store_row<kGroup / 2>(plane + (at.y + n) * at.width, at.x, at.width, words + n * kWords / 2);
     }
 }
 
@@ -89,7 +132,7 @@ extern "C" __global__ void __launch_bounds__(256) pack_16(const uint16_t* y, con
     zvc::pack_group(planes, scale, {width, height, columns, positions}, out);
 }
 
-extern "C" __global__ void __launch_bounds__(256) unpack_8(const float* packed, const uint8_t* copy, const uint8_t* py, const uint8_t* pu,
+extern "C" __global__ void __launch_bounds__(384) unpack_8(const float* packed, const uint8_t* copy, const uint8_t* py, const uint8_t* pu,
                                                            const uint8_t* pv, int width, int height, int columns, int positions, uint8_t* y,
                                                            uint8_t* u, uint8_t* v) {
     const uint8_t* const predicted[3] = {py, pu, pv};
@@ -97,7 +140,7 @@ extern "C" __global__ void __launch_bounds__(256) unpack_8(const float* packed, 
     zvc::unpack_group(packed, 1.0f, 255.0f, copy, predicted, 0, {width, height, columns, positions}, planes);
 }
 
-extern "C" __global__ void __launch_bounds__(256) unpack_16(const float* packed, const uint8_t* copy, const uint16_t* py, const uint16_t* pu,
+extern "C" __global__ void __launch_bounds__(384) unpack_16(const float* packed, const uint8_t* copy, const uint16_t* py, const uint16_t* pu,
                                                             const uint16_t* pv, int width, int height, int columns, int positions, float scale,
                                                             float limit, uint16_t* y, uint16_t* u, uint16_t* v) {
     const uint16_t* const predicted[3] = {py, pu, pv};
@@ -106,7 +149,7 @@ extern "C" __global__ void __launch_bounds__(256) unpack_16(const float* packed,
 }
 
 // The same to 12 bits, those that the loop filter takes.
-extern "C" __global__ void __launch_bounds__(256) unpack_fine_8(const float* packed, const uint8_t* copy, const uint8_t* py, const uint8_t* pu,
+extern "C" __global__ void __launch_bounds__(384) unpack_fine_8(const float* packed, const uint8_t* copy, const uint8_t* py, const uint8_t* pu,
                                                                 const uint8_t* pv, int width, int height, int columns, int positions, uint16_t* y,
                                                                 uint16_t* u, uint16_t* v) {
     const uint8_t* const predicted[3] = {py, pu, pv};
@@ -114,7 +157,7 @@ extern "C" __global__ void __launch_bounds__(256) unpack_fine_8(const float* pac
     zvc::unpack_group(packed, 16.0f, 4095.0f, copy, predicted, 4, {width, height, columns, positions}, planes);
 }
 
-extern "C" __global__ void __launch_bounds__(256) unpack_fine_16(const float* packed, const uint8_t* copy, const uint16_t* py, const uint16_t* pu,
+extern "C" __global__ void __launch_bounds__(384) unpack_fine_16(const float* packed, const uint8_t* copy, const uint16_t* py, const uint16_t* pu,
                                                                  const uint16_t* pv, int width, int height, int columns, int positions, int shift,
                                                                  uint16_t* y, uint16_t* u, uint16_t* v) {
     const uint16_t* const predicted[3] = {py, pu, pv};

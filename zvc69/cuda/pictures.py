@@ -14,6 +14,7 @@ Planes = tuple[Buffer, Buffer, Buffer]
 """Y (height, width), U, V (half of that, rounded up): uint8 at depth 8, else uint16."""
 
 _GROUPS = CHANNELS // 8
+_UNPACKED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Pictures:
         s = self.shape
         scale = () if s.depth == 8 else (2.0 ** (s.depth - 8), 2.0 ** s.depth - 1)
         predicted = (None, None, None) if predicted is None else predicted
-        self._device.launch(f"unpack_{s.bits}", [blocks_of(s.positions * _GROUPS, 256)], [256],
+        self._device.launch(f"unpack_{s.bits}", [blocks_of(s.positions, _UNPACKED)], [_UNPACKED * _GROUPS],
                             [levels, copy, *predicted, s.width, s.height, s.columns, s.positions, *scale, *out])
 
     def unpack_fine(self, levels: Buffer, out: Planes, copy: Buffer | None = None, predicted: Planes | None = None) -> None:
@@ -90,7 +91,7 @@ class Pictures:
         s = self.shape
         shift = () if s.depth == 8 else (FINE_DEPTH - s.depth,)
         predicted = (None, None, None) if predicted is None else predicted
-        self._device.launch(f"unpack_fine_{s.bits}", [blocks_of(s.positions * _GROUPS, 256)], [256],
+        self._device.launch(f"unpack_fine_{s.bits}", [blocks_of(s.positions, _UNPACKED)], [_UNPACKED * _GROUPS],
                             [levels, copy, *predicted, s.width, s.height, s.columns, s.positions, *shift, *out])
 
     def compensate(self, reference: Planes, vectors: Buffer, way: Buffer, out: Planes) -> None:
