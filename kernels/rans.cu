@@ -396,3 +396,13 @@ extern "C" __global__ void __launch_bounds__(32) rans_encode(const uint32_t* tot
         span[2 * band + 1] = middle[band] + bytes - at;
     }
 }
+
+// Substreams behind each other in `out`, which has room for `room` bytes: sizes of all of them, then their bytes. A row of blocks of 256 threads for each.
+extern "C" __global__ void __launch_bounds__(256) rans_gather(const uint8_t* from, const uint32_t* span, int room, uint8_t* out) {
+    const uint32_t bands = gridDim.y, band = blockIdx.y, size = span[2 * band + 1];
+    uint32_t to = 4 * bands;
+    for (uint32_t n = 0; n < band; ++n) to += span[2 * n + 1];
+    if (blockIdx.x == 0 && threadIdx.x == 0) reinterpret_cast<uint32_t*>(out)[band] = size;
+    const uint8_t* bytes = from + span[2 * band];
+    for (uint32_t n = 256 * blockIdx.x + threadIdx.x; n < size && to + n < static_cast<uint32_t>(room); n += 256 * gridDim.x) out[to + n] = bytes[n];
+}

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from zvc69.cuda import source
-from zvc69.cuda.device import checked
+from zvc69.cuda.device import Counts, checked
 from zvc69.errors import BackendError
 
 HERE = Path(__file__).parent
@@ -72,6 +73,14 @@ class _Guarded:
         self.__array_interface__ = {"version": 3, "shape": (size,), "typestr": "|u1", "data": (start, False)}
 
 
+class OnDevice:
+    """An array of another library in the memory of an emulated device."""
+
+    def __init__(self, memory: np.ndarray) -> None:
+        self.memory = memory
+        self.__cuda_array_interface__ = memory.__array_interface__
+
+
 class EmulatedDevice:
     """Arrays are NumPy's. `seed` shuffles the order in which threads run."""
 
@@ -81,8 +90,10 @@ class EmulatedDevice:
     def __init__(self, seed: int = 0, shared_limit: int = 160 << 10) -> None:
         self.seed, self.shared_limit = seed, shared_limit
         self.launches: list[str] = []
+        self.counts = Counts()
 
     def empty(self, shape: Sequence[int] | int, dtype: Any) -> np.ndarray:
+        self.counts.allocations += 1
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         array = np.asarray(_Guarded(size))
@@ -101,7 +112,46 @@ class EmulatedDevice:
         return buffer
 
     def download(self, buffer: np.ndarray) -> np.ndarray:
+        self.counts.synchronisations += 1
         return buffer.copy()
+
+    def pinned(self, size: int) -> np.ndarray:
+        return self.empty(size, np.uint8)
+
+    def send(self, host: np.ndarray, to: np.ndarray) -> None:
+        to.reshape(-1).view(np.uint8)[:] = host.reshape(-1).view(np.uint8)
+
+    def fetch(self, buffer: np.ndarray, host: np.ndarray) -> None:
+        host[:] = buffer.reshape(-1).view(np.uint8)
+
+    def adopted(self, array: Any) -> np.ndarray:
+        if not isinstance(array, OnDevice):
+            raise BackendError(f"{self.name}: {type(array).__name__} cannot be taken as memory of this GPU")
+        return array.memory
+
+    def queue(self) -> Any:
+        return None
+
+    def using(self, queue: Any) -> AbstractContextManager:
+        return nullcontext()
+
+    def event(self) -> Any:
+        return None
+
+    def record(self, event: Any) -> None:
+        pass
+
+    def follow(self, event: Any) -> None:
+        pass
+
+    def wait_for(self, event: Any) -> None:
+        self.counts.waits += 1
+
+    def reached(self, event: Any) -> bool:
+        return True
+
+    def memory_used(self) -> int:
+        return 0
 
     def copy(self, source: np.ndarray, to: np.ndarray) -> None:
         to[...] = source
@@ -113,7 +163,7 @@ class EmulatedDevice:
         return buffer.ctypes.data
 
     def synchronise(self) -> None:
-        pass
+        self.counts.synchronisations += 1
 
     def recorded(self, work: Callable[[], None]) -> Callable[[], None]:
         work()

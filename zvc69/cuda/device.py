@@ -2,7 +2,11 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -18,17 +22,36 @@ Buffer = Any
 
 Grid = Sequence[int]
 
+Queue = Any
+"""What runs in order: a CUDA stream."""
+
+Event = Any
+"""A point in a queue, of which others can know whether it is reached."""
+
 _NUMBERS = {"int": np.int32, "unsigned": np.uint32, "float": np.float32}
 
 
+@dataclass(slots=True)
+class Counts:
+    """What a device was asked for so far; a stream in its stride adds `waits` alone: for events of frames that are to be given out."""
+
+    allocations: int = 0
+    """Of memory, on the device or pinned on the host."""
+    synchronisations: int = 0
+    """The host waited for all that a queue had to do."""
+    waits: int = 0
+    """The host waited for an event."""
+
+
 class Device(Protocol):
-    """Memory and kernels of one GPU. Launches and copies are asynchronous, in order, on the current stream; `download` waits."""
+    """Memory and kernels of one GPU. Launches and copies are asynchronous, in order, on the current queue of the thread; `download` waits."""
 
     name: str
     shared_limit: int
     """Bytes of shared memory that a block of threads may have."""
     processors: int
     """How many it has: blocks of threads that run at once, if no two share one."""
+    counts: Counts
 
     def empty(self, shape: Sequence[int] | int, dtype: DTypeLike) -> Buffer:
         """Uninitialised and C-contiguous. Raises BackendError if there is no memory."""
@@ -36,9 +59,56 @@ class Device(Protocol):
 
     def zeros(self, shape: Sequence[int] | int, dtype: DTypeLike) -> Buffer: ...
 
-    def upload(self, array: NDArray, into: Buffer | None = None) -> Buffer: ...
+    def upload(self, array: NDArray, into: Buffer | None = None) -> Buffer:
+        """The array may be changed as soon as this returns. Without `into` memory is asked for."""
+        ...
 
     def download(self, buffer: Buffer) -> NDArray: ...
+
+    def pinned(self, size: int) -> NDArray[np.uint8]:
+        """Bytes of the host that `send` and `fetch` take. Raises BackendError if there is no memory."""
+        ...
+
+    def send(self, host: NDArray, to: Buffer) -> None:
+        """Bytes of pinned memory, which must stay as they are until the copy is done."""
+        ...
+
+    def fetch(self, buffer: Buffer, host: NDArray) -> None:
+        """Bytes to pinned memory, which has them when the copy is done."""
+        ...
+
+    def adopted(self, array: Any) -> Buffer:
+        """An array of another library that is on this device (DLPack, `__cuda_array_interface__`), where it is; the current queue waits for what made it, if
+        the library says. Raises BackendError if it is elsewhere, or of a type that no library shares."""
+        ...
+
+    def queue(self) -> Queue:
+        """A queue of its own, which waits for no other one."""
+        ...
+
+    def using(self, queue: Queue) -> AbstractContextManager:
+        """Makes it the thread's current one."""
+        ...
+
+    def event(self) -> Event: ...
+
+    def record(self, event: Event) -> None:
+        """The event is reached when the current queue has done what it has been told so far."""
+        ...
+
+    def follow(self, event: Event) -> None:
+        """The current queue goes on when the event is reached."""
+        ...
+
+    def wait_for(self, event: Event) -> None:
+        """The host goes on when the event is reached. Raises BackendError for what failed until then."""
+        ...
+
+    def reached(self, event: Event) -> bool: ...
+
+    def memory_used(self) -> int:
+        """Bytes of the device that are taken, what is held in reserve for later included."""
+        ...
 
     def copy(self, source: Buffer, to: Buffer) -> None:
         """Between buffers of the device."""
@@ -49,7 +119,7 @@ class Device(Protocol):
     def address(self, buffer: Buffer) -> int: ...
 
     def synchronise(self) -> None:
-        """Waits until all is done."""
+        """Waits until all that the current queue has been told is done."""
         ...
 
     def recorded(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -144,13 +214,19 @@ class CupyDevice:
             self.architecture = 10 * properties["major"] + properties["minor"]
             self.shared_limit, self.processors = properties["sharedMemPerBlockOptin"], properties["multiProcessorCount"]
         self._compiler = Compiler()
-        self._functions: dict[tuple[str, int], Any] = {}
+        self._functions: dict[str, Any] = {}
+        self._pieces = _Pieces(self)
+        self.counts = Counts()
 
     def empty(self, shape: Sequence[int] | int, dtype: DTypeLike) -> Buffer:
+        pool = self._cupy.get_default_memory_pool()
+        before = pool.total_bytes()
         try:
-            return self._cupy.empty(shape, dtype)
+            buffer = self._cupy.empty(shape, dtype)
         except self._cupy.cuda.memory.OutOfMemoryError as error:
             raise BackendError(f"{self.name}: out of memory ({str(error).splitlines()[0]})") from error
+        self.counts.allocations += pool.total_bytes() != before      # else it has been given back before
+        return buffer
 
     def zeros(self, shape: Sequence[int] | int, dtype: DTypeLike) -> Buffer:
         buffer = self.empty(shape, dtype)
@@ -164,20 +240,85 @@ class CupyDevice:
         buffer.data.memset_async(0, buffer.nbytes)
 
     def upload(self, array: NDArray, into: Buffer | None = None) -> Buffer:
-        buffer = self.empty(array.shape, array.dtype) if into is None else into
-        buffer.set(np.ascontiguousarray(array))
-        return buffer
+        array = np.ascontiguousarray(array)
+        if into is None:
+            into = self.empty(array.shape, array.dtype)
+            into.set(array)
+        elif array.nbytes:
+            self._pieces.upload(array, into)
+        return into
 
     def download(self, buffer: Buffer) -> NDArray:
+        self.counts.synchronisations += 1
         try:
             return buffer.get()
         except self._cupy.cuda.runtime.CUDARuntimeError as error:
             raise BackendError(f"{self.name}: {error}") from error
 
+    def pinned(self, size: int) -> NDArray[np.uint8]:
+        self.counts.allocations += 1
+        try:
+            return np.frombuffer(self._cupy.cuda.alloc_pinned_memory(max(size, 1)), np.uint8, size)
+        except self._cupy.cuda.runtime.CUDARuntimeError as error:
+            raise BackendError(f"{self.name}: no pinned memory ({_line(error)})") from error
+
+    def send(self, host: NDArray, to: Buffer) -> None:
+        to.data.copy_from_host_async(host.ctypes.data, host.nbytes)
+
+    def fetch(self, buffer: Buffer, host: NDArray) -> None:
+        buffer.data.copy_to_host_async(host.ctypes.data, host.nbytes)
+
+    def adopted(self, array: Any) -> Buffer:
+        cupy = self._cupy
+        try:
+            if isinstance(array, cupy.ndarray):
+                buffer = array
+            elif hasattr(array, "__dlpack__"):      # first: its makers order streams, where the other protocol has the host wait
+                buffer = cupy.from_dlpack(array)
+            elif hasattr(array, "__cuda_array_interface__"):
+                buffer = cupy.asarray(array)
+            else:
+                raise TypeError("it has neither DLPack nor the CUDA array interface")
+        except (TypeError, ValueError, RuntimeError, BufferError, NotImplementedError) as error:
+            raise BackendError(f"{self.name}: {type(array).__name__} cannot be taken as memory of this GPU: {_line(error)}") from error
+        if buffer.data.device_id != self._number:
+            raise BackendError(f"{self.name}: the array is on GPU {buffer.data.device_id}, the codec on GPU {self._number}")
+        return buffer
+
+    def queue(self) -> Queue:
+        return self._cupy.cuda.Stream(non_blocking=True)
+
+    def using(self, queue: Queue) -> AbstractContextManager:
+        return queue
+
+    def event(self) -> Event:
+        return self._cupy.cuda.Event(disable_timing=True)
+
+    def record(self, event: Event) -> None:
+        event.record()
+
+    def follow(self, event: Event) -> None:
+        self._cupy.cuda.get_current_stream().wait_event(event)
+
+    def wait_for(self, event: Event) -> None:
+        self.counts.waits += 1
+        try:
+            event.synchronize()
+        except self._cupy.cuda.runtime.CUDARuntimeError as error:
+            raise BackendError(f"{self.name}: {_line(error)}") from error
+
+    def reached(self, event: Event) -> bool:
+        return event.done
+
+    def memory_used(self) -> int:
+        free, total = self._cupy.cuda.runtime.memGetInfo()
+        return total - free
+
     def address(self, buffer: Buffer) -> int:
         return buffer.data.ptr
 
     def synchronise(self) -> None:
+        self.counts.synchronisations += 1
         try:
             self._cupy.cuda.get_current_stream().synchronize()
         except self._cupy.cuda.runtime.CUDARuntimeError as error:
@@ -212,3 +353,29 @@ class CupyDevice:
         if shared > function.max_dynamic_shared_size_bytes:
             function.max_dynamic_shared_size_bytes = shared
         return function
+
+
+class _Pieces:
+    """Pinned memory that small uploads go through, in sizes of powers of two; a piece is used again when its copy is done."""
+
+    _MOST = 8
+    """Of one size; beyond that the host waits for the oldest copy."""
+
+    def __init__(self, device: CupyDevice) -> None:
+        self._device, self._lock = device, threading.Lock()
+        self._busy: dict[int, deque[tuple[NDArray[np.uint8], Event]]] = defaultdict(deque)
+
+    def upload(self, array: NDArray, into: Buffer) -> None:
+        device, size = self._device, array.nbytes
+        with self._lock:
+            busy = self._busy[max(12, (size - 1).bit_length())]
+            if busy and (len(busy) >= self._MOST or device.reached(busy[0][1])):
+                piece, event = busy.popleft()
+                if not device.reached(event):
+                    device.wait_for(event)
+            else:
+                piece, event = device.pinned(1 << max(12, (size - 1).bit_length())), device.event()
+            piece[:size] = array.reshape(-1).view(np.uint8)
+            device.send(piece[:size], into)
+            device.record(event)
+            busy.append((piece, event))

@@ -1,7 +1,7 @@
 """The entropy coder on the device: substreams of a frame's bands, the same bytes as `zvc69.core.entropy` for the same lanes and bands."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,34 +58,64 @@ class Decoder:
 
     def __init__(self, device: Device, substreams: int, room: int) -> None:
         self._device, self._most, self._count = device, substreams, substreams
-        self._payload = device.empty(self._bytes(substreams, room), np.uint8)
-        self._sizes = device.empty(2 * substreams, np.uint32)
+        self._head = 8 * substreams      # bytes before the payload, which say where each substream begins and its size
+        self.room = self.bytes_of(substreams, room)
+        self._reserve(self.room)
         self._readers = device.empty((substreams, READER_WORDS), np.uint32)
         self.failures = device.empty(substreams, np.uint32)
         """(substreams,) uint32 after `end`: 0 where all was read and closes; for `check`."""
 
-    @staticmethod
-    def _bytes(substreams: int, size: int) -> int:
-        return _FRONT + size + substreams * (16 + _BACK)
+    def _reserve(self, size: int) -> None:
+        self.room, self._whole = size, self._device.empty(size, np.uint8)
+        self._sizes, self._payload = self._whole[:self._head].view(np.uint32), self._whole[self._head:]
+
+    def bytes_of(self, substreams: int, size: int) -> int:
+        """That so many substreams of `size` bytes together take in the form of `write`."""
+        return self._head + _FRONT + size + substreams * (16 + _BACK)
+
+    def write(self, substreams: Sequence[bytes | memoryview], count: int, host: Callable[[int], NDArray[np.uint8]]) -> int:
+        """Substreams in the form that kernels read, to memory that `host` gives for so many bytes; how many they are. None at all where nothing is coded.
+
+        Raises CorruptStreamError if there are not `count`.
+        """
+        substreams = substreams or [b""] * count
+        if len(substreams) != count:
+            raise CorruptStreamError(f"{len(substreams)} substreams where {count} are expected")
+        end = self.bytes_of(count, sum(len(data) for data in substreams))
+        whole = host(end)
+        sizes, payload, at = whole[:self._head].view(np.uint32), whole[self._head:end], _FRONT
+        payload[:_FRONT] = 0
+        for n, data in enumerate(substreams):
+            sizes[2 * n:2 * n + 2] = at, len(data)
+            payload[at:at + len(data)] = np.frombuffer(data, np.uint8)
+            behind = at + len(data) + -len(data) % 16 + _BACK
+            payload[at + len(data):behind] = 0
+            at = behind
+        return end
+
+    def take(self, buffer: Buffer, count: int) -> bool:
+        """The bytes that `write` made for `count` substreams, from the device; whether memory has moved. Raises BackendError if there is none."""
+        self._count, moved = count, buffer.size > self.room
+        if moved:
+            self._reserve(buffer.size)
+        self._device.copy(buffer, self._whole[:buffer.size])
+        return moved
 
     def upload(self, substreams: Sequence[bytes | memoryview], count: int | None = None) -> bool:
         """A frame's substreams, of which there are `count` (None: as many as there may be); none at all where nothing is coded. Gives whether memory has
         moved. Raises CorruptStreamError for another number, BackendError if there is no memory."""
-        self._count = self._most if count is None else count
-        substreams = substreams or [b""] * self._count
-        size, sizes, at = sum(len(data) for data in substreams), [], _FRONT
-        if len(substreams) != self._count:
-            raise CorruptStreamError(f"{len(substreams)} substreams where {self._count} are expected")
-        payload = np.zeros(self._bytes(self._count, size), np.uint8)
-        for data in substreams:
-            payload[at:at + len(data)] = np.frombuffer(data, np.uint8)
-            sizes += [at, len(data)]
-            at += len(data) + -len(data) % 16 + _BACK
-        moved = payload.size > self._payload.size
+        self._count, whole = self._most if count is None else count, None
+
+        def host(size: int) -> NDArray[np.uint8]:
+            nonlocal whole
+            whole = np.zeros(size, np.uint8)
+            return whole
+
+        end = self.write(substreams, self._count, host)
+        moved = end > self.room
         if moved:
-            self._payload = self._device.empty(payload.size, np.uint8)
-        self._device.upload(payload, into=self._payload[:payload.size])
-        self._device.upload(np.array(sizes, np.uint32), into=self._sizes[:len(sizes)])
+            self._reserve(end)
+        self._device.upload(whole[:end], into=self._whole[:end])
         return moved
 
     def begin(self, lanes: int) -> None:
@@ -136,6 +166,7 @@ class Encoder:
         self._out = device.empty(int((before + behind).sum()), np.uint8)
         self._totals = device.empty((self._bands, 8), np.uint32)
         self._span = device.empty((self._bands, 2), np.uint32)
+        self._gathered: Buffer | None = None
 
     def put(self, calls: Sequence[Call], values: Sequence[Buffer]) -> None:
         """Code a frame: int16 values of every call. `bytes` gives what came of it."""
@@ -157,9 +188,26 @@ class Encoder:
         device.launch("rans_encode", [self._bands], [32], [self._totals, self._call_begin, len(calls), self._entries, self._raw_begin, self._raw_words,
                                                            self._middle, self._lanes, self._out, self._span])
 
+    def gather(self, out: Buffer) -> None:
+        """The substreams behind each other into `out`, uint8, as `gathered` reads them; those of them that there is room for."""
+        self._device.launch("rans_gather", [16, self._bands], [256], [self._out, self._span, out.size, out])
+
     def bytes(self) -> tuple[bytes, ...]:
         """The substreams; none if nothing is coded. Waits for the device."""
-        spans = self._device.download(self._span).tolist()
-        data = tuple(self._device.download(self._out[begin:begin + size]).tobytes() if size else b"" for begin, size in spans)
-        return data if any(data) else ()
+        spans = self._device.download(self._span)
+        if self._gathered is None or self._gathered.size < gathered_bytes(spans[:, 1]):
+            self._gathered = self._device.empty(2 * gathered_bytes(spans[:, 1]), np.uint8)
+        self.gather(self._gathered)
+        return gathered(self._device.download(self._gathered[:gathered_bytes(spans[:, 1])]), self._bands)
 
+
+def gathered_bytes(sizes: NDArray[np.uint32]) -> int:
+    """That substreams of these sizes take in the form of `Encoder.gather`: sizes, uint32, then bytes."""
+    return 4 * sizes.size + int(sizes.sum(dtype=np.int64))
+
+
+def gathered(data: NDArray[np.uint8], count: int) -> tuple[bytes, ...]:
+    """The substreams that `Encoder.gather` has put together; none if nothing is coded."""
+    ends = 4 * count + np.cumsum(data[:4 * count].view(np.uint32), dtype=np.int64)
+    parts = tuple(data[begin:end].tobytes() for begin, end in zip([4 * count, *ends], ends))
+    return parts if any(parts) else ()

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class DeviceIntegers:
         tables = self._host.z_tables(qp)
         if id(tables) not in self._z_tables:
             self._z_tables[id(tables)] = entropy.Tables(self._device, tables)
+            self._device.synchronise()      # other queues use them
         return self._z_tables[id(tables)]
 
 
@@ -106,7 +108,6 @@ class Latents:
         self._replays = Replays(device, graphs)
         self._ends: dict[int, tuple[NDArray[np.uint32], list[Buffer]]] = {}
         self._encoders: dict[tuple[int, int], entropy.Encoder] = {}
-        self._decoder = None
 
     @property
     def r(self) -> Buffer:
@@ -118,17 +119,29 @@ class Latents:
 
     def decode(self, kind: FrameKind, substreams: Sequence[bytes | memoryview]) -> None:
         """`check` says whether the bytes were sound. Raises CorruptStreamError if there are not `kind.count` of them, or more than rows; BackendError."""
-        if self._decoder is None:
-            room = 2 * (self.shape.width * self.shape.height + 4096)       # twice what 8 bits a sample are: hardly a frame is larger
-            self._decoder = entropy.Decoder(self._device, MAX_SUBSTREAMS, room)
-        self._places(kind.count)
-        if self._decoder.upload(substreams, kind.count):
+        if self.decoder.upload(substreams, kind.count):
             self._replays.forget()
+        self._run_decoder(kind)
+
+    def decode_sent(self, kind: FrameKind, substreams: Buffer) -> None:
+        """Likewise, of bytes that `decoder.write` made and that are on the device already."""
+        if self.decoder.take(substreams, kind.count):
+            self._replays.forget()
+        self._run_decoder(kind)
+
+    @cached_property
+    def decoder(self) -> entropy.Decoder:
+        """`decoder.failures` of a frame's substreams are for `entropy.check`."""
+        room = 2 * (self.shape.width * self.shape.height + 4096)       # twice what 8 bits a sample are: hardly a frame is larger
+        return entropy.Decoder(self._device, MAX_SUBSTREAMS, room)
+
+    def _run_decoder(self, kind: FrameKind) -> None:
+        self._places(kind.count)
         self._replays.run((kind.inter, kind.state, kind.count, kind.lanes, self._z_key(kind)), lambda: self._decode(kind))
 
     def check(self, kind: FrameKind) -> None:
         """Of the frame that was decoded last. Waits for the device. Raises CorruptStreamError."""
-        entropy.check(self._device.download(self._decoder.failures[:kind.count]))
+        entropy.check(self._device.download(self.decoder.failures[:kind.count]))
 
     def fetch(self, kind: FrameKind) -> None:
         """The state that the frame begins with, and the indices of z that follow from it."""
@@ -166,7 +179,7 @@ class Latents:
         return self._encoders[key]
 
     def _decode(self, kind: FrameKind) -> None:
-        decoder, calls, ends = self._decoder, self._calls(kind), self._places(kind.count)[1]
+        decoder, calls, ends = self.decoder, self._calls(kind), self._places(kind.count)[1]
         self.fetch(kind)
         self._device.fill_zero(self.symbols.buffer)
         decoder.begin(kind.lanes)

@@ -18,7 +18,8 @@ Arrays = Mapping[str, tuple[Sequence[int], DTypeLike]]
 """Shape and type of each array, by name."""
 
 
-def _places(arrays: Arrays) -> tuple[dict[str, slice], int]:
+def places_of(arrays: Arrays) -> tuple[dict[str, slice], int]:
+    """Where each array is in a buffer of bytes, and how many bytes that has."""
     places, at = {}, 0
     for name, (shape, dtype) in arrays.items():
         size = prod(shape) * np.dtype(dtype).itemsize
@@ -27,8 +28,9 @@ def _places(arrays: Arrays) -> tuple[dict[str, slice], int]:
     return places, at
 
 
-def _views(whole: Buffer, arrays: Arrays) -> dict[str, Buffer]:
-    return {name: whole[place].view(dtype).reshape(shape) for (name, (shape, dtype)), place in zip(arrays.items(), _places(arrays)[0].values())}
+def views_of(whole: Buffer, arrays: Arrays) -> dict[str, Buffer]:
+    """The arrays in a buffer of bytes, on the device or on the host."""
+    return {name: whole[place].view(dtype).reshape(shape) for (name, (shape, dtype)), place in zip(arrays.items(), places_of(arrays)[0].values())}
 
 
 class Block:
@@ -36,8 +38,8 @@ class Block:
 
     def __init__(self, device: Device, arrays: Arrays) -> None:
         self._device, self.layout = device, arrays
-        self.buffer = device.empty(_places(arrays)[1], np.uint8)
-        self._arrays = _views(self.buffer, arrays)
+        self.buffer = device.empty(places_of(arrays)[1], np.uint8)
+        self._arrays = views_of(self.buffer, arrays)
 
     def __getitem__(self, name: str) -> Buffer:
         return self._arrays[name]
@@ -50,9 +52,13 @@ class Block:
         """What `other`, of the same layout, holds. Asynchronous."""
         self._device.copy(other.buffer, self.buffer)
 
+    def take_bytes(self, buffer: Buffer) -> None:
+        """Bytes in this layout, or its first ones. Asynchronous."""
+        self._device.copy(buffer, self.buffer[:buffer.size])
+
     def download(self) -> tuple[NDArray, ...]:
         """The arrays on the host. Waits for the device."""
-        return tuple(_views(self._device.download(self.buffer), self.layout).values())
+        return tuple(views_of(self._device.download(self.buffer), self.layout).values())
 
 
 class Held:
@@ -91,36 +97,52 @@ class Store:
         return held
 
 
+def input_arrays(shape: PictureShape, filters: tuple[int, int]) -> Arrays:
+    """What the host says of a frame. Slots' vectors come last: what a frame has not is not sent."""
+    vectors = ((shape.rows, shape.columns, 2), np.int16)
+    return {"qp": ((1,), np.int32), "ways": ((2,), np.int32), "copy": ((shape.positions // 16,), np.uint8), "filters": (filters, np.int8),
+            "a": vectors, "b": vectors}
+
+
+def write_inputs(host: Mapping[str, NDArray], qp: int, a: MotionField | None = None, b: MotionField | None = None, copy: NDArray[np.bool_] | None = None,
+                 filters: NDArray[np.int8] | None = None) -> str:
+    """Into arrays of `input_arrays`; the name of the last one that the device needs."""
+    last = "filters"
+    host["qp"][0] = qp
+    host["copy"][:] = 0 if copy is None else copy.reshape(-1)
+    if filters is not None:
+        host["filters"][:] = filters
+    for n, (name, field) in enumerate((("a", a), ("b", b))):
+        if field is not None:
+            host[name][:] = field.vectors
+            host["ways"][n] = way_of(field)
+            last = name
+    return last
+
+
 class Inputs:
-    """What the host says of a frame, in one upload: QP, copied blocks, filters, and each slot's motion."""
+    """What the host says of a frame: QP, copied blocks, filters, and each slot's motion. In one upload, or taken from where it was sent before."""
 
     def __init__(self, device: Device, shape: PictureShape, filters: tuple[int, int]) -> None:
-        self._device = device
-        vectors = ((shape.rows, shape.columns, 2), np.int16)
-        arrays: Arrays = {"qp": ((1,), np.int32), "ways": ((2,), np.int32), "copy": ((shape.positions // 16,), np.uint8), "filters": (filters, np.int8),
-                          "a": vectors, "b": vectors}
-        self._places, size = _places(arrays)
-        self._whole, self._bytes = device.zeros(size, np.uint8), np.zeros(size, np.uint8)
-        self._host, there = _views(self._bytes, arrays), _views(self._whole, arrays)
-        self.qp, self.copy, self.filters = there["qp"], there["copy"], there["filters"]
-        self.vectors = there["a"], there["b"]
+        self._device, self.layout = device, input_arrays(shape, filters)
+        self._places, size = places_of(self.layout)
+        self._block, self._bytes = Block(device, self.layout), np.zeros(size, np.uint8)
+        device.fill_zero(self._block.buffer)
+        self._host = views_of(self._bytes, self.layout)
+        self.qp, self.copy, self.filters = (self._block[name] for name in ("qp", "copy", "filters"))
+        self.vectors = self._block["a"], self._block["b"]
         """Of slots A and B, (rows, columns, 2) int16."""
-        self.ways = there["ways"][:1], there["ways"][1:]
+        self.ways = self._block["ways"][:1], self._block["ways"][1:]
         """How they predict (`pictures.way_of`), (1,) int32 each."""
 
     def send(self, qp: int, a: MotionField | None = None, b: MotionField | None = None, copy: NDArray[np.bool_] | None = None,
              filters: NDArray[np.int8] | None = None) -> None:
-        host, end = self._host, self._places["filters"].stop
-        host["qp"][0] = qp
-        host["copy"][:] = 0 if copy is None else copy.reshape(-1)
-        if filters is not None:
-            host["filters"][:] = filters
-        for n, (name, field) in enumerate((("a", a), ("b", b))):
-            if field is not None:
-                host[name][:] = field.vectors
-                host["ways"][n] = way_of(field)
-                end = self._places[name].stop
-        self._device.upload(self._bytes[:end], into=self._whole[:end])
+        end = self._places[write_inputs(self._host, qp, a, b, copy, filters)].stop
+        self._device.upload(self._bytes[:end], into=self._block.buffer[:end])
+
+    def take(self, buffer: Buffer) -> None:
+        """From the device: bytes in the layout, up to those of the last array that `write_inputs` named."""
+        self._block.take_bytes(buffer)
 
     def send_filters(self, filters: NDArray[np.int8]) -> None:
         self._device.upload(filters, into=self.filters)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -312,11 +312,9 @@ class Networks:
             self.tensors["context"] = halves(layers.width)
 
         def bound(programs: list[Program]) -> list[Bound]:
-            for program in programs:
-                for stage in program.stages:
-                    if "skip_below" in stage:
-                        stage["skip_below"], stage["index"] = (z_skip, "z_index") if z_sigma else (0, None)
-            return [program.bind(device, rows, columns, self.tensors, device.shared_limit, half_sums) for program in programs]
+            skipped = {"skip_below": z_skip, "index": "z_index"} if z_sigma else {"skip_below": 0, "index": None}
+            told = [replace(p, stages=[stage | skipped if "skip_below" in stage else stage for stage in p.stages]) for p in programs]
+            return [program.bind(device, rows, columns, self.tensors, device.shared_limit, half_sums) for program in told]
 
         self.analyse, self.refine, self.synthesise, self.decode = (bound(p) for p in (plan.analyse, plan.refine, plan.synthesise, plan.decode))
 

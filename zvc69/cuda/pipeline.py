@@ -6,6 +6,7 @@ launches alone, which a device may record and replay. Vectors are what they are 
 """
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from ..model.store import Model
 from .device import Device
 from .latents import DeviceIntegers, FrameKind, Latents, Replays, state_arrays
 from .loopfilter import statistics_of
-from .memory import Held, Inputs, Store
+from .memory import Block, Held, Inputs, Store
 from .network import Plan, StageLayers
 from .pictures import PictureShape, Planes
 from .reconstruction import Reconstruction, coefficients_of, picture_arrays
@@ -29,22 +30,27 @@ FILTERS = CLASSES + 2, TAPS
 
 
 class DeviceModel:
-    """A model's weights and tables on a device, for any number of pictures' sizes. Raises ModelError, BackendError."""
+    """A model's weights and tables on a device, for any number of streams and of pictures' sizes. Raises ModelError, BackendError."""
 
     def __init__(self, device: Device, model: Model) -> None:
         self.device, self.model, self.skip_below = device, model, model.manifest.skip_below
         self._integers: dict[bool, DeviceIntegers] = {}
         self._plans: dict[bool, Plan] = {}
+        self._lock = threading.Lock()
 
     def integers(self, inter: bool) -> DeviceIntegers:
         """Of P and B frames (`inter`) or of I frames."""
-        if inter not in self._integers:
-            self._integers[inter] = DeviceIntegers(self.device, self.model.integers_of(inter), self.model.manifest.distortion)
+        with self._lock:
+            if inter not in self._integers:
+                self._integers[inter] = DeviceIntegers(self.device, self.model.integers_of(inter), self.model.manifest.distortion)
+                self.device.synchronise()       # other queues use them
         return self._integers[inter]
 
     def plan(self, slots: bool) -> Plan:
-        if slots not in self._plans:
-            self._plans[slots] = Plan(StageLayers.of(self.device, self.model, slots))
+        with self._lock:
+            if slots not in self._plans:
+                self._plans[slots] = Plan(StageLayers.of(self.device, self.model, slots))
+                self.device.synchronise()
         return self._plans[slots]
 
 
@@ -69,7 +75,8 @@ class FrameCodec:
         self.latents = Latents(device, weights.integers, skip_below, shape, self.inputs, graphs=graphs)
         self.reconstruction = Reconstruction(device, weights.plan, skip_below, shape, self.inputs, self.latents.symbols, self.latents.z_index,
                                              half_sums=half_sums, graphs=graphs)
-        self.picture, self.source = self.reconstruction.picture, self.reconstruction.pictures.planes()
+        self.picture, self.source_block = self.reconstruction.picture, Block(device, picture_arrays(shape))
+        self.source = self.source_block.arrays
         self._pictures, self._states = Store(device, picture_arrays(shape)), Store(device, state_arrays(shape))
         self._replays = Replays(device, graphs)
 
@@ -81,6 +88,10 @@ class FrameCodec:
         self.inputs.send(qp, *fields, copy, None if filters is None else coefficients_of(filters))
         for plane, to in zip(source or (), self.source):
             self._device.upload(plane, into=to)
+        self.refer(a, b)
+
+    def refer(self, a: tuple[Kept, MotionField] | None, b: tuple[Kept, MotionField] | None) -> None:
+        """The frames in the slots, of one whose motion is in `inputs`."""
         for number, slot in enumerate((a, b)):
             if slot is not None:
                 self.reconstruction.refer(number, slot[0].picture)
