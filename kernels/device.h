@@ -105,18 +105,41 @@ __device__ __forceinline__ uint32_t to_halves(float low, float high) {
 }
 
 // 16 bytes from global to shared memory, aligned both; there when `await_copies` has returned, for the other threads behind a barrier.
-__device__ __forceinline__ void copy_sixteen(uint16_t* to, const uint16_t* from) {
+__device__ __forceinline__ void copy_sixteen(void* to, const void* from) {
 #if __CUDA_ARCH__ >= 800
-    const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(to));
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(from) : "memory");
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(to)), "l"(from) : "memory");
 #else
-    *reinterpret_cast<uint4*>(to) = *reinterpret_cast<const uint4*>(from);
+    *static_cast<uint4*>(to) = *static_cast<const uint4*>(from);
+#endif
+}
+
+// The same for what other blocks of the processor read, too: by way of its cache.
+__device__ __forceinline__ void copy_cached(void* to, const void* from) {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(shared_address(to)), "l"(from) : "memory");
+#else
+    *static_cast<uint4*>(to) = *static_cast<const uint4*>(from);
 #endif
 }
 
 __device__ __forceinline__ void await_copies() {
 #if __CUDA_ARCH__ >= 800
     asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
+// This thread's copies since the last group are one.
+__device__ __forceinline__ void end_group() {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+
+// All of this thread's groups but the last `kLater` are there, for itself.
+template <int kLater>
+__device__ __forceinline__ void await_groups() {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_group %0;" ::"n"(kLater) : "memory");
 #endif
 }
 

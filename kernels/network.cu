@@ -5,8 +5,8 @@
 // do not leave the processor in between. Activations are halves, (positions, channels); sums are floats, or halves where the stage allows
 // and the kernel's name says so. A tile is 8 columns of 8, 4 or 2 rows.
 //
-// 1x1: rows of the tile are the product's rows; a warp takes 16 outputs of all of them. Weights come straight from global memory (L2), a step
-// ahead, in the order of the tensor core's registers: [output / 8][input / 16][lane][2]. What follows the products is compiled for each
+// 1x1: rows of the tile are the product's rows; a warp takes 16 outputs of all of them. Weights come from global memory (L2) some steps ahead,
+// in the order of the tensor core's registers, [output / 16][input / 16][lane][4], those of each warp together. What follows the products is compiled for each
 // combination of flags that there is (FINISHES of zvc69/cuda/program.py).
 #include "device.h"
 #include "scale/arithmetic.h"
@@ -14,6 +14,7 @@
 namespace zvc {
 
 constexpr int kTileColumns = 8, kWarps = 8, kThreads = kWarps * kWarp;
+constexpr int kAhead = 3;  // steps of a product whose weights are on their way
 constexpr float kSlope = 0.1f, kCentre = 128.0f, kClip = 64.0f, kLargestZ = 127.0f;
 
 enum Operation : int { kLoad, kLoadBase, kLoadZ, kLoadKnown, kLoadLatents, kDepthwise, kPointwise };
@@ -301,8 +302,9 @@ __device__ __forceinline__ float2 pair_of(const uint32_t (&sum)[2], int half, co
 
 // The products of a chunk of 16 outputs, those of `group` and `pair`: outputs n, n + 1 and, `second` on, two more.
 template <int kFlags, int kStrips, class Sums>
-__device__ __forceinline__ void finish_all(const Stage& s, uint16_t* memory, const Tile& tile, const Sums& sum, int group, int n, int second,
+__device__ __forceinline__ void finish_all(const Stage& stage, uint16_t* memory, const Tile& tile, const Sums& sum, int group, int n, int second,
                                            int channels, int qp, float blend) {
+    const Stage s = stage;      // what is used of it, in registers; not before, where sums need those
     const float2 bias0 = last_bias(sum[0][0], s, n), bias1 = last_bias(sum[0][0], s, n + second);
     const int lines = tile.j + group < tile.columns ? tile.rows - tile.i : 0, first = tile.i * tile.columns + tile.j + group;
     float2 gain0{1.0f, 1.0f}, gain1{1.0f, 1.0f};
@@ -351,21 +353,62 @@ __device__ __forceinline__ void shuffle_all(const Stage& s, const Tile& tile, co
     }
 }
 
+// A warp's weights, step after step: those of the next one in registers, of the steps after that on their way in a ring of shared memory. Every
+// lane copies what it will read itself. Behind a layer's weights there is room for what is copied in vain.
+class Weights {
+  public:
+    __device__ __forceinline__ Weights(const uint4* weights, uint4* ring) : next_(weights), ring_(ring), slot_(0) {
+#pragma unroll
+        for (int n = 0; n < kAhead; ++n) request(n);
+        device::await_groups<kAhead - 1>();
+        now_ = ring_[0];
+    }
+
+    // This step's; the next one's are fetched from the ring.
+    __device__ __forceinline__ uint4 take() {
+        const uint4 taken = now_;
+        device::await_groups<kAhead - 2>();
+        now_ = ring_[after(slot_) * static_cast<int>(kWarp)];
+        return taken;
+    }
+
+    // When the step's are not needed any more.
+    __device__ __forceinline__ void proceed() {
+        request(slot_);
+        slot_ = after(slot_);
+    }
+
+  private:
+    static __device__ __forceinline__ int after(int slot) { return slot + 1 == kAhead ? 0 : slot + 1; }
+
+    __device__ __forceinline__ void request(int slot) {
+        device::copy_cached(ring_ + slot * static_cast<int>(kWarp), next_);
+        device::end_group();
+        next_ += kWarp;
+    }
+
+    const uint4* next_;
+    uint4* ring_;
+    int slot_;
+    uint4 now_;
+};
+
 template <int kRows, class Element, int kElements>
-__device__ __forceinline__ void pointwise(const Stage s, uint16_t* memory, const Tile& tile, int qp, float blend) {
+__device__ __forceinline__ void pointwise(const Stage& s, uint16_t* memory, uint4* rings, const Tile& tile, int qp, float blend) {
     constexpr int kStrips = kRows / 16;
     const unsigned lane = lane_of();
     const int steps = s.inputs / 16, warp = static_cast<int>(threadIdx.x / kWarp), group = static_cast<int>(lane / 4), pair = static_cast<int>(lane % 4);
     const int chunks = s.outputs / 16, flags = s.flags & ~kExact;
     if (warp >= chunks) return;
     const bool gated = flags & kGate;
-    const int channels = gated ? s.outputs / 2 : s.outputs, second = gated ? channels : 8, further = steps * static_cast<int>(kWarp);
+    const int channels = gated ? s.outputs / 2 : s.outputs, second = gated ? channels : 8, stride = s.from_stride, wrap = s.wrap;
+    const float* biases = pointer<const float>(s.bias);
     const device::Shared row = device::shared_address(memory + s.from + static_cast<int>(lane % 16) * s.from_stride + static_cast<int>(lane / 16) * 8);
-    const uint2* weights = pointer<const uint2>(s.weights) + 2 * warp * further + static_cast<int>(lane);
-    uint2 w0 = weights[0], w1 = weights[further];
+    const int before = warp * (chunks / kWarps) + (warp < chunks % kWarps ? warp : chunks % kWarps);      // chunks of the warps before this one
+    Weights weights(pointer<const uint4>(s.weights) + before * steps * static_cast<int>(kWarp) + lane, rings + warp * kAhead * static_cast<int>(kWarp) + lane);
     for (int chunk = warp; chunk < chunks; chunk += kWarps) {
         const int n = (gated ? 8 : 16) * chunk + 2 * pair;
-        const float* bias = pointer<const float>(s.bias) + n;
+        const float* bias = biases + n;
         Element sum[kStrips][2][kElements];
 #pragma unroll
         for (int m = 0; m < kStrips; ++m) {
@@ -374,24 +417,19 @@ __device__ __forceinline__ void pointwise(const Stage s, uint16_t* memory, const
         }
         int column = 0;
 #pragma unroll 1
-        for (int k = 1; k <= steps; ++k) {
-            const uint32_t b0[2] = {w0.x, w0.y}, b1[2] = {w1.x, w1.y};
-            // The next step's weights, or the next chunk's.
-            if (k < steps)
-                weights += kWarp;
-            else if (chunk + kWarps < chunks)
-                weights += (2 * kWarps - 1) * further + kWarp;
-            w0 = weights[0];
-            w1 = weights[further];
+        for (int k = 0; k < steps; ++k) {
+            const uint4 w = weights.take();
+            const uint32_t b0[2] = {w.x, w.y}, b1[2] = {w.z, w.w};
 #pragma unroll
             for (int m = 0; m < kStrips; ++m) {
                 uint32_t a[4];
-                device::load_matrices(a, row + 2 * (16 * m * s.from_stride + column));
+                device::load_matrices(a, row + 2 * (16 * m * stride + column));
                 device::multiply_add(sum[m][0], a, b0);
                 device::multiply_add(sum[m][1], a, b1);
             }
+            weights.proceed();
             column += 16;
-            if (column == s.wrap) column = 0;
+            if (column == wrap) column = 0;
         }
 #define ZVC_FINISH(kind) \
     case kind: finish_all<kind, kStrips>(s, memory, tile, sum, group, n, second, channels, qp, blend); break
@@ -415,7 +453,8 @@ __device__ __forceinline__ void pointwise(const Stage s, uint16_t* memory, const
 template <int kRows, bool kHalfSums>
 __device__ __forceinline__ void run_program(const Stage* stages, int count, int rows, int columns, int qp, float blend) {
     ZVC_DYNAMIC_SHARED(shared);
-    uint16_t* memory = reinterpret_cast<uint16_t*>(shared);
+    uint4* rings = reinterpret_cast<uint4*>(shared);
+    uint16_t* memory = reinterpret_cast<uint16_t*>(rings + kWarps * kAhead * static_cast<int>(kWarp));
     const Tile tile = tile_of<kRows>(rows, columns);
     bool multiplied = true;
     for (int n = 0; n < count; ++n) {
@@ -430,11 +469,11 @@ __device__ __forceinline__ void run_program(const Stage* stages, int count, int 
         if (multiplies) {
             if constexpr (kHalfSums) {
                 if (s.flags & kExact)
-                    pointwise<kRows, float, 4>(s, memory, tile, qp, blend);
+                    pointwise<kRows, float, 4>(s, memory, rings, tile, qp, blend);
                 else
-                    pointwise<kRows, uint32_t, 2>(s, memory, tile, qp, blend);
+                    pointwise<kRows, uint32_t, 2>(s, memory, rings, tile, qp, blend);
             } else {
-                pointwise<kRows, float, 4>(s, memory, tile, qp, blend);
+                pointwise<kRows, float, 4>(s, memory, rings, tile, qp, blend);
             }
         } else if (s.operation != kDepthwise) {
             load<kRows>(s, memory, tile, qp, blend);

@@ -156,9 +156,11 @@ def test_what_is_not_in_the_graph_as_expected_is_refused():
 
 
 def test_weights_lie_as_the_tensor_core_takes_them():
-    weight = np.arange(16 * 32, dtype=np.float32).reshape(16, 32)
+    weight = np.arange(144 * 32, dtype=np.float32).reshape(144, 32) % 1999
     laid = fragments(weight).view(np.float16)
-    assert laid.shape == (2, 2, 32, 4)
-    for lane in range(32):
-        row, k = 8 + lane // 4, 16 + lane % 4 * 2
-        assert laid[1, 1, lane].tolist() == weight[row, [k, k + 1, k + 8, k + 9]].tolist()
+    assert laid.shape == (9 * 2 + 3, 32, 8)
+    for step, chunk in ((3, 8), (5, 1)):       # warp 0 takes sixteens 0 and 8
+        for lane in range(32):
+            row, k = 16 * chunk + lane // 4, 16 + lane % 4 * 2
+            columns = [k, k + 1, k + 8, k + 9]
+            assert laid[step, lane].tolist() == [*weight[row, columns], *weight[row + 8, columns]]

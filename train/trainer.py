@@ -34,7 +34,6 @@ class Trainer:
     def __init__(self, model: str, folder: Path, *, seed: int = 0, decay: float = 0.998, device: torch.device | str = "cpu"):
         """decay: of the weights' average, a step. device: where all is computed but the motion search."""
         self.device = torch.device(device)
-        torch.backends.cudnn.benchmark = True      # sizes are few
         self.network = self._placed(Network(MODELS[model]))
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.folder, self.decay, self.seed = Path(folder), decay, seed

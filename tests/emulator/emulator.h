@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -180,7 +181,18 @@ inline bool release_block(bool& moved) {
     return true;
 }
 
+// Copies are made when they are waited for, no sooner. A thread's groups, the last one still open.
+struct Copies {
+    std::deque<std::vector<std::pair<void*, const void*>>> groups{1};
+    void make(std::size_t left) {
+        for (; groups.size() > left; groups.pop_front())
+            for (const auto& [to, from] : groups.front()) *static_cast<uint4*>(to) = *static_cast<const uint4*>(from);
+    }
+};
+inline std::map<unsigned, Copies> copies;
+
 inline bool run_block(std::mt19937& random) {
+    copies.clear();     // those of threads that have ended are lost
     std::memset(shared, 0xA5, sizeof shared);   // what nobody wrote is not zero
     std::vector<unsigned> order(count);
     for (unsigned n = 0; n < count; ++n) {
@@ -285,13 +297,15 @@ inline float to_float(uint16_t half) { return static_cast<float>(std::bit_cast<_
 inline uint16_t to_half(float value) { return std::bit_cast<uint16_t>(static_cast<_Float16>(value)); }
 inline uint32_t to_halves(float low, float high) { return to_half(low) | static_cast<uint32_t>(to_half(high)) << 16; }
 
-// Copies are made when they are waited for, no sooner.
-inline std::map<unsigned, std::vector<std::pair<uint16_t*, const uint16_t*>>> copies;
-inline void copy_sixteen(uint16_t* to, const uint16_t* from) { copies[emulator::current].emplace_back(to, from); }
+inline void copy_sixteen(void* to, const void* from) { emulator::copies[emulator::current].groups.back().emplace_back(to, from); }
+inline void copy_cached(void* to, const void* from) { copy_sixteen(to, from); }
+inline void end_group() { emulator::copies[emulator::current].groups.emplace_back(); }
 inline void await_copies() {
-    for (const auto& [to, from] : copies[emulator::current]) *reinterpret_cast<uint4*>(to) = *reinterpret_cast<const uint4*>(from);
-    copies[emulator::current].clear();
+    emulator::copies[emulator::current].make(0);
+    end_group();
 }
+template <int kLater>
+inline void await_groups() { emulator::copies[emulator::current].make(kLater + 1); }
 
 inline int dp4a(uint32_t a, uint32_t b, int c) {
     for (int n = 0; n < 32; n += 8) c += static_cast<int>(a >> n & 255) * static_cast<int8_t>(b >> n);

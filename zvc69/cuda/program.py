@@ -18,6 +18,9 @@ STAGE = np.dtype([(name, np.int32) for name in (
 """`Stage` of kernels/network.cu."""
 
 _ADDRESSES = [name for name in STAGE.names if STAGE[name] == np.uint64]
+_WARPS, _AHEAD = 8, 3
+RINGS = _WARPS * _AHEAD * 512
+"""Bytes of shared memory for weights on their way, before a tile's."""
 _PADDING = 8     # halves behind a row: rows of 16 and odd multiples of 16 bytes, which the banks of shared memory like
 TILES = (64, 32, 16)
 """Positions of a tile: the largest that fits into a block's shared memory and leaves no processor of the GPU without a tile."""
@@ -108,10 +111,10 @@ class Program:
     def bind(self, device: Device, rows: int, columns: int, tensors: Mapping[str, Buffer], shared_limit: int, half_sums: bool) -> Bound:
         """For pictures of rows x columns blocks. shared_limit: bytes that a block of threads may have."""
         # Two blocks a processor hide each other's barriers.
-        fitting = [n for n in TILES if 2 * n * self.width <= shared_limit // 2] or TILES[-1:]
+        fitting = [n for n in TILES if RINGS + 2 * n * self.width <= shared_limit // 2] or TILES[-1:]
         tile = next((n for n in fitting if self.tiles(rows, columns, n) >= device.processors), fitting[-1])
-        if 2 * tile * self.width > shared_limit:
-            raise BackendError(f"{self.name} of this model needs {2 * tile * self.width} bytes of shared memory, this GPU has {shared_limit}")
+        if RINGS + 2 * tile * self.width > shared_limit:
+            raise BackendError(f"{self.name} of this model needs {RINGS + 2 * tile * self.width} bytes of shared memory, this GPU has {shared_limit}")
 
         def place(area: Area | None) -> tuple[int, int]:
             return (-1, 0) if area is None else (tile * area.start + area.offset, area.stride)
@@ -137,7 +140,7 @@ class Program:
         kernel = f"tile_program_{'half_' if half_sums else ''}{tile}"
         stages = device.upload(bound.view(np.uint8).reshape(len(bound), STAGE.itemsize))
         arguments = [stages, len(bound), rows // self.scale, columns // self.scale]
-        return Bound(self.name, kernel, self.tiles(rows, columns, tile), arguments, 2 * tile * self.width)
+        return Bound(self.name, kernel, self.tiles(rows, columns, tile), arguments, RINGS + 2 * tile * self.width)
 
     def tiles(self, rows: int, columns: int, size: int) -> int:
         """How many of `size` positions a picture of rows x columns blocks has."""
@@ -178,11 +181,17 @@ class Bound:
 
 
 def fragments(weight: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """(outputs, inputs) in the order of the tensor core's registers, (outputs / 8, inputs / 16, 32, 2); multiples of 16 both.
+    """(outputs, inputs) in the order of the tensor core's registers, (outputs / 16, inputs / 16, 32, 4); multiples of 16 both. Sixteens of outputs are
+    sorted by the warp that takes them, n % 8; behind them is room for what is copied in vain: as many more as a warp is ahead.
 
-    Lane l has output l / 4; its first register inputs 2 (l % 4) and the next, its second those 8 behind.
+    Lane l has outputs l / 4 and 8 + l / 4 in two registers each; the first has inputs 2 (l % 4) and the next, the second those 8 behind.
     """
     outputs, inputs = weight.shape
-    halves = np.ascontiguousarray(weight.astype(np.float16)).view(np.uint16).reshape(outputs // 8, 8, inputs // 16, 2, 4, 2)
-    ordered = np.ascontiguousarray(halves.transpose(0, 2, 1, 4, 3, 5))      # tile, step, output, pair, register, element
-    return ordered.view(np.uint32).reshape(outputs // 8, inputs // 16, 32, 2)
+    halves = np.ascontiguousarray(weight.astype(np.float16)).view(np.uint16).reshape(outputs // 16, 2, 8, inputs // 16, 2, 4, 2)
+    ordered = np.ascontiguousarray(halves.transpose(0, 3, 2, 5, 1, 4, 6))      # chunk, step, output, pair, eight of outputs, register, element
+    steps = ordered.view(np.uint32).reshape(outputs // 16, inputs // 16, 32, 4)[_by_warp(outputs // 16)].reshape(-1, 32, 4)
+    return np.concatenate([steps, np.zeros((_AHEAD, 32, 4), np.uint32)])
+
+
+def _by_warp(chunks: int) -> list[int]:
+    return sorted(range(chunks), key=lambda n: n % _WARPS)
