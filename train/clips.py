@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .data import ALIGN, Planes, cut, load_clips, media_files, planes_of
+from .data import ALIGN, Planes, cut, load_clips, planes_of
 from .layers import pack
 
 CUT_SHARE = 0.03      # of the sequences change to another shot: the network must cope with useless references
@@ -22,7 +22,7 @@ class Clips:
         """frames: T of sequences, at most. device: where clips are kept and crops made."""
         self.size, self.frames, self.rng = size, frames, np.random.default_rng(seed)
         self.clips: list[Planes] = []
-        for _, clip in load_clips(path for folder in folders for path in media_files(folder)):
+        for clip in load_clips(folders):
             if len(clip) >= frames and min(clip[0].y.shape) >= size:
                 self.clips.append(planes_of(clip, device))
         if not self.clips:

@@ -1,7 +1,7 @@
 """Training pictures from folders of stills and clips, decoded once, as 4:2:0 uint8 planes in memory."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,10 +50,15 @@ def media_files(folder: Path) -> list[Path]:
     return files
 
 
-def load_clips(paths: Iterable[Path]) -> Iterator[tuple[Path, list[Picture]]]:
-    """`load_clip` of each, by as many threads as PyTorch has."""
+def load_clips(folders: Iterable[Path], scales: Sequence[float] = ()) -> Iterator[list[Picture]]:
+    """All clips below `folders`, loaded by as many threads as PyTorch has; stills at these `scales`, too, as clips of their own."""
+    def load(path: Path) -> list[list[Picture]]:
+        clip = load_clip(path)
+        return [clip, *(load_clip(path, scale) for scale in scales if len(clip) == 1)]
+
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        yield from pool.map(lambda path: (path, load_clip(path)), paths)
+        for clips in pool.map(load, (path for folder in folders for path in media_files(folder))):
+            yield from clips
 
 
 Planes = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -86,11 +91,8 @@ class Crops:
         self.size, self.rng, self._device = size, np.random.default_rng(seed), device
         self.stills: list[Planes] = []
         self.frames: list[Planes] = []
-        for path, clip in load_clips(path for folder in folders for path in media_files(folder)):
+        for clip in load_clips(folders, scales=(0.5, 2 / 3)):      # smaller pictures are sharper
             self._take(self.stills if len(clip) == 1 else self.frames, clip[::every])
-            if len(clip) == 1:   # sharper statistics of smaller pictures: halves and two thirds
-                for scale in (0.5, 2 / 3):
-                    self._take(self.stills, load_clip(path, scale))
         if not self.stills and not self.frames:
             raise FileNotFoundError(f"no picture of at least {size}x{size}")
 

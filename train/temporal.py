@@ -98,7 +98,9 @@ def sequence_step(network: Network, pictures: torch.Tensor, structure: list[Codi
                   **how) -> torch.Tensor:
     """Adds the gradients of all frames, as `code_sequence` codes them; without `through_time`, each is on its own.
 
-    parts: of the batch that are coded by turns, one while another waits for its vectors. Returns mean J, bits per pixel and luma MSE over the frames that `network` codes.
+    parts: of the batch that are coded by turns, one while another waits for its vectors.
+
+    Returns mean J, bits per pixel and luma MSE over the frames that `network` codes.
     """
     stats, total = (torch.zeros(shape, device=pictures.device) for shape in (3, ()))
     learned = sum(intra is None or coding.a is not None for coding in structure[rollout:])
