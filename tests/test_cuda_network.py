@@ -136,7 +136,7 @@ def test_a_block_is_one_launch():
     case = Case("lite", 0.0)
     layers = case.plan.layers
     blocks = sum(len(part) for part in (layers.context, layers.mean1, layers.mean2, layers.synthesis))
-    assert len(case.networks.decode) == blocks + 4     # what begins: context, z, means, mean 1
+    assert len(case.networks.decode) == blocks + 6     # what begins: context, z, means, mean 1, mean 2, synthesis
 
 
 def test_speed_is_measured_at_the_sizes_of_the_released_model():

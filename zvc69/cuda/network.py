@@ -201,8 +201,7 @@ class Plan:
         p.pointwise(z, layers.means_in, Flag.LEAKY | Flag.OUT_HALF, out="means")
         self._features(b)
         self._mean_1_in(b)
-        p, x, _ = b.blocks("mean 1 ", layers.mean1)
-        p.pointwise(x, layers.mean1_out, Flag.OUT_FLOAT, out="mean_1")
+        self._mean_1(b)
         return b.programs
 
     def _picture(self, p: Program, joint: Area) -> None:
@@ -227,25 +226,28 @@ class Plan:
         if self.layers.slots:
             p.load(to.at(FEATURES, self.layers.width), "context")
 
-    def _mean_2_in(self, b: _Builder, p: Program) -> None:
-        layers, width = self.layers, FEATURES + (self.layers.width if self.layers.slots else 0)
+    def _mean_1(self, b: _Builder) -> None:
+        p, x, _ = b.blocks("mean 1 ", self.layers.mean1)
+        p.pointwise(x, self.layers.mean1_out, Flag.OUT_FLOAT, out="mean_1")
+
+    def _mean_2_in(self, b: _Builder) -> None:
+        layers, p, width = self.layers, b.begin("mean 2 in"), FEATURES + (self.layers.width if self.layers.slots else 0)
         seen, x = p.area(width + LATENT), p.area(layers.mean2_in.outputs)
         self._features_and_context(p, seen)
         p.load(seen.at(width, LATENT), "r", Operation.KNOWN, in_b="mean_1")
         p.pointwise(seen, layers.mean2_in, Flag.OUT_HALF, to=x, out=b.x)
         b.into_block(p, x, layers.mean2[0])
 
-    def _mean_2(self, b: _Builder) -> Program:
+    def _mean_2(self, b: _Builder) -> None:
         p, x, _ = b.blocks("mean 2 ", self.layers.mean2)
         p.pointwise(x, self.layers.mean2_out, Flag.OUT_FLOAT, out="mean_2")
-        return p
 
     def _latents(self, p: Program, to: Area) -> None:
         p.load(to, "r", Operation.LATENTS, in_b="mean_1", in_c="mean_2", table=self.layers.ungain)
 
-    def _picture_of(self, b: _Builder, p: Program) -> None:
-        """From latents to the tensor "levels"; `p` is the program to begin in."""
-        layers = self.layers
+    def _picture_of(self, b: _Builder) -> None:
+        """From latents to the tensor "levels"."""
+        layers, p = self.layers, b.begin("synthesis in")
         seen = p.area(2 * LATENT + (LATENT + layers.width if layers.slots else 0))
         x = p.area(layers.width)
         self._latents(p, seen.at(0, 2 * LATENT))
@@ -261,13 +263,13 @@ class Plan:
 
     def _refine(self) -> list[Program]:
         b = _Builder(self.layers)
-        self._mean_2_in(b, b.begin("mean 2 in"))
+        self._mean_2_in(b)
         self._mean_2(b)
         return b.programs
 
     def _synthesise(self) -> list[Program]:
         b = _Builder(self.layers)
-        self._picture_of(b, b.begin("synthesis in"))
+        self._picture_of(b)
         return b.programs
 
     def _decode(self) -> list[Program]:
@@ -280,11 +282,8 @@ class Plan:
         p.pointwise(z, layers.means_in, Flag.LEAKY | Flag.OUT_HALF, out="means")
         self._features(b)
         self._mean_1_in(b)
-        p, x, _ = b.blocks("mean 1 ", layers.mean1)
-        p.pointwise(x, layers.mean1_out, Flag.OUT_FLOAT, out="mean_1")
-        self._mean_2_in(b, p)
-        self._picture_of(b, self._mean_2(b))
-        return b.programs
+        self._mean_1(b)
+        return b.programs + self._refine() + self._synthesise()     # joined they need so much shared memory that they take longer
 
 
 class Networks:
