@@ -4,15 +4,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zvc69.core import entropy, pack, quantise, scale, state
+from zvc69.core import pack, quantise, scale, state
 from zvc69.core.motion import MotionField
 from zvc69.core.planes import average
 from zvc69.core.reference.scale import MAGNITUDE
-from zvc69.cuda.entropy import Call, Decoder, Encoder, Tables, check
 from zvc69.cuda.pictures import Pictures, PictureShape, way_of
 from zvc69.cuda.sigma import SigmaNetwork
 from zvc69.cuda.symbols import Symbols
-from zvc69.errors import BackendError, CorruptStreamError
+from zvc69.errors import BackendError
 
 from .emulator import COMPILER, EmulatedDevice
 from .sigma_arrays import bound_sigma_arrays, random_sigma_arrays, random_state, random_symbols, random_z
@@ -223,110 +222,6 @@ def test_sigma_indices_are_the_cpus(device, rng, arrays, hz, wz, inputs):
 def test_sigma_networks_that_kernels_are_not_made_for_are_refused(device, rng, widths):
     with pytest.raises(BackendError, match="this model has"):
         SigmaNetwork(device, random_sigma_arrays(rng, **widths))
-
-
-# ---- entropy coder ------------------------------------------------------------------------------------------------
-
-ROWS, COLUMNS = 3, 4      # of z
-ENDS = {1: [0, 3], 2: [0, 1, 3], 3: [0, 1, 2, 3]}
-
-
-def latents(rng, coded: float, wild: float):
-    """z, r of the steps and their indices, of which a share is coded and a share far from what the tables expect."""
-    sizes = [ROWS * COLUMNS * 48] + [16 * ROWS * COLUMNS * 24] * 4
-    indices = [np.where(rng.random(n) < coded, rng.integers(6, 64, n), rng.integers(0, 6, n)).astype(np.uint8) for n in sizes]
-    values = []
-    for index in indices:
-        sigma = 0.1 * 1280.0 ** (index / 63)
-        value = np.round(rng.laplace(0, 1, index.size) * sigma)
-        value = np.where(rng.random(index.size) < wild, rng.integers(-32768, 32768, index.size), np.clip(value, -32768, 32767))
-        values.append(np.where(index < 6, 0, value).astype(np.int16))
-    return values, indices
-
-
-def ends_of(bands: int) -> np.ndarray:
-    """(5, bands + 1) places in each call."""
-    rows = np.array(ENDS[bands])
-    return np.array([rows * COLUMNS * 48] + [rows * 16 * COLUMNS * 24] * 4, np.uint32)
-
-
-def coded_on_cpu(values, indices, bands: int, lanes: int, left_out: np.ndarray) -> tuple[bytes, ...]:
-    out = []
-    for first, last in zip(ENDS[bands], ENDS[bands][1:]):
-        encoder = entropy.Encoder()
-        for n, (value, index) in enumerate(zip(values, indices)):
-            each = value.size // ROWS
-            part = slice(first * each, last * each)
-            kept = ~left_out[first * COLUMNS:last * COLUMNS].repeat(48) if n == 0 else np.ones(value[part].size, bool)
-            encoder.put(value[part][kept], index[part][kept], entropy.GAUSSIAN, 6)
-        out.append(encoder.finish(lanes)[1])
-    return tuple(out) if any(out) else ()
-
-
-CASES = pytest.mark.parametrize(("bands", "lanes", "coded", "wild"), [
-    (1, 32, 0.3, 0.0), (3, 32, 0.9, 0.02), (2, 8, 0.5, 0.3), (1, 4, 0.05, 0.0), (3, 1, 0.02, 0.1), (2, 32, 0.0, 0.0)])
-
-
-def calls_of(device, indices, left_out) -> list[Call]:
-    tables = Tables(device, entropy.GAUSSIAN)
-    flags = device.upload(left_out.astype(np.uint8))
-    return [Call(device.upload(index), tables, 6, flags if n == 0 else None, 48 if n == 0 else 1) for n, index in enumerate(indices)]
-
-
-def a_frame(rng, coded, wild):
-    values, indices = latents(rng, coded, wild)
-    left_out = rng.random(ROWS * COLUMNS) < 0.3
-    values[0][left_out.repeat(48)] = 0
-    return values, indices, left_out
-
-
-@CASES
-def test_substreams_are_the_cpus_bytes(device, rng, bands, lanes, coded, wild):
-    values, indices, left_out = a_frame(rng, coded, wild)
-    encoder = Encoder(device, ends_of(bands), lanes)
-    for _ in range(2):      # buffers are used again
-        encoder.put(calls_of(device, indices, left_out), uploaded(device, values))
-        assert encoder.bytes() == coded_on_cpu(values, indices, bands, lanes, left_out)
-
-
-@CASES
-def test_substreams_of_the_cpu_are_read(device, rng, bands, lanes, coded, wild):
-    values, indices, left_out = a_frame(rng, coded, wild)
-    decoder = Decoder(device, bands, 1 << 18)
-    decoder.upload(coded_on_cpu(values, indices, bands, lanes, left_out))
-    decoder.begin(lanes)
-    for n, (call, want) in enumerate(zip(calls_of(device, indices, left_out), values)):
-        got = device.zeros(want.shape, np.int16)
-        decoder.get(call, device.upload(ends_of(bands)[n]), lanes, got)
-        assert np.array_equal(got, want), f"call {n}"
-    decoder.end(lanes)
-    check(device.download(decoder.failures))
-
-
-def test_damaged_substreams_fail_and_read_nothing_beyond(rng):
-    device = EmulatedDevice()
-    values, indices, left_out = a_frame(rng, 0.5, 0.05)
-    sound, = coded_on_cpu(values, indices, 1, 32, left_out)
-    found = set()
-    for n in range(60):
-        data = bytearray(sound)
-        if n % 3 == 0:
-            del data[int(rng.integers(len(data))):]
-        elif n % 3 == 1:
-            data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
-        else:
-            data[:] = rng.integers(0, 256, int(rng.integers(1, 2000))).astype(np.uint8).tobytes()
-        decoder = Decoder(device, 1, len(sound))
-        decoder.upload([bytes(data)])
-        decoder.begin(32)
-        for k, (call, want) in enumerate(zip(calls_of(device, indices, left_out), values)):
-            decoder.get(call, device.upload(ends_of(1)[k]), 32, device.zeros(want.shape, np.int16))
-        decoder.end(32)
-        try:
-            check(device.download(decoder.failures))
-        except CorruptStreamError as error:
-            found.add(error.message)
-    assert len(found) >= 3
 
 
 # ---- launches -----------------------------------------------------------------------------------------------------

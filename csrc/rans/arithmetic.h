@@ -33,6 +33,38 @@ ZVC_SHARED uint32_t encoded_state(uint32_t x, uint32_t entry) {
     return (x / frequency << kProbBits) + x % frequency + entry_start(entry);
 }
 
+// An entry whose frequency is divided by with a product, for x < frequency * 2^20: what is left of a state that gave its word away.
+// packed: 0 in three bits | carry | shift: 4 | frequency - 1: 12 | cumulative frequency: 12.
+struct DividedEntry {
+    uint32_t factor, packed;
+};
+
+constexpr uint32_t kNothing = (kProbTotal - 1) << 12;  // packed, with any factor: leaves every state as it is, and gives no word
+
+// With s = floor(log2 f), x / f is x * m / 2^(32 + s), m = 2^(32 + s) / f rounded up where that adds less than a half, else (x + 1) * m with m
+// rounded down (Robison, N-bit unsigned division via N-bit multiply-add, 2005). What rounding adds or takes is at most x / 2^(33 + s) <
+// f * 2^20 / 2^(33 + s) <= 1 / f, since f^2 < 2^(2 s + 2) and s <= 11. Of a power of two m is 2^32 - 1, and (x + 1) * m / 2^32 is x.
+ZVC_SHARED DividedEntry divided_entry(uint32_t entry) {
+    const uint32_t frequency = entry_frequency(entry);
+    const unsigned shift = 63 - leading_zeros(frequency);
+    const uint64_t whole = uint64_t{1} << (32 + shift);
+    const uint64_t rest = whole % frequency;
+    const bool carry = 2 * rest <= frequency;
+    const uint64_t factor = rest == 0 ? 0xFFFFFFFFu : whole / frequency + !carry;
+    return {static_cast<uint32_t>(factor), static_cast<uint32_t>(carry) << 28 | shift << 24 | (entry & 0xFFFFFF)};
+}
+
+ZVC_SHARED bool gives_word(uint32_t x, const DividedEntry& entry) { return x > (entry_frequency(entry.packed) << 20) - 1; }
+
+ZVC_SHARED uint32_t quotient(uint32_t x, const DividedEntry& entry) {
+    const uint32_t carried = entry.packed >> 28 != 0 ? entry.factor : 0;
+    return static_cast<uint32_t>((static_cast<uint64_t>(x) * entry.factor + carried) >> 32) >> (entry.packed >> 24 & 15);
+}
+
+ZVC_SHARED uint32_t encoded_state(uint32_t x, const DividedEntry& entry) {
+    return quotient(x, entry) * (kProbTotal - entry_frequency(entry.packed)) + (x + entry_start(entry.packed));
+}
+
 struct TableInfo {
     int32_t first;
     uint32_t escape;

@@ -8,35 +8,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import entropy
-from ..errors import CorruptStreamError
-from .device import Buffer, Device
+from ..errors import BackendError, CorruptStreamError
+from .device import Buffer, Device, blocks_of
 
 READER_WORDS = 38
 PART, PART_WORDS = 2048, 8
 CALLS = 5
 """Of a frame: z, and r of the four steps."""
-_QUEUE = 4 * (16 * 32 + 32) + 16 * 32 + 32
+_WORK = 16464
+"""Bytes of a decoding block's shared memory besides tables (`Work` of kernels/rans_decoder.cu)."""
 _FRONT, _BACK = 16, 16
 _FAILURES = {1: "entropy-coded data ends inside a call", 2: "raw bits of the entropy coder run into its words", 3: "an escaped value is out of range",
              4: "an entropy coder state is below its bound", 5: "entropy-coded data is left over or its states do not close"}
 
 
 class Tables:
-    """Frequency tables in the forms that the kernels look things up in (csrc/rans/tables.h)."""
+    """Frequency tables in the forms that the kernels look things up in. `encode` and `pairs` (n, 256) are of symbols (csrc/rans/arithmetic.h); `guesses`
+    (n, 4096 >> group) and `entries` are what a decoding block has in shared memory (kernels/rans_decoder.cu), with groups of slots as small as fit there.
+
+    Raises BackendError if they do not fit at all.
+    """
 
     def __init__(self, device: Device, tables: entropy.Tables) -> None:
-        n = len(tables)
-        decode, encode = np.zeros((n, 4096), np.uint32), np.zeros((n, 256), np.uint32)
+        n, sizes = len(tables), tables.sizes.astype(np.int64)
+        self.entry_count = int(sizes.sum()) + n
+        self.group = next((group for group in range(1, 9) if self._shared(n, group) <= device.shared_limit), 0)
+        if not self.group:
+            raise BackendError(f"{device.name}: {n} frequency tables of {self.entry_count - n} symbols do not fit into shared memory")
+        self.shared = self._shared(n, self.group)
+        guesses, entries, encode = np.zeros((n, 4096 >> self.group), np.uint8), [], np.zeros((n, 256), np.uint32)
         for t in range(n):
             frequencies = tables.frequencies(t).astype(np.uint32)
             start = np.cumsum(frequencies) - frequencies
-            symbol = np.repeat(np.arange(frequencies.size, dtype=np.uint32), frequencies)
-            decode[t] = symbol << 24 | (frequencies[symbol] - 1) << 12 | np.arange(4096, dtype=np.uint32) - start[symbol]
+            guesses[t] = np.repeat(np.arange(frequencies.size, dtype=np.uint8), frequencies)[::1 << self.group]
+            entries += [frequencies << 16 | start, [4096]]
             cost = np.rint(16 * (12 - np.log2(frequencies))).astype(np.uint32)
             encode[t, :frequencies.size] = cost << 24 | (frequencies - 1) << 12 | start
-        info = np.zeros(256, np.uint32)
+        info, base = np.zeros(256, np.uint32), np.zeros(256, np.uint32)
         info[:n] = (tables.first.astype(np.int32) << 16).view(np.uint32) | (tables.sizes - 1).astype(np.uint32) << 8 | tables.shift
-        self.decode, self.encode, self.info = device.upload(decode), device.upload(encode), device.upload(info)
+        base[:n] = np.cumsum(sizes + 1) - (sizes + 1)
+        self.encode, self.info, self.base, self.guesses = device.upload(encode), device.upload(info), device.upload(base), device.upload(guesses)
+        self.entries, self.pairs = device.upload(np.concatenate(entries).astype(np.uint32)), device.empty((n, 256, 2), np.uint32)
+        device.launch("rans_pairs", [n], [256], [self.encode, self.pairs])
+
+    def _shared(self, n: int, group: int) -> int:
+        return _WORK + n * (4096 >> group) + 4 * self.entry_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +70,8 @@ class Call:
 
 
 class Decoder:
-    """Reads the substreams of frames, a warp each. Memory is made once: for so many substreams at most, and bytes, which are more when a frame has more."""
+    """Reads the substreams of frames, a block each. Memory is made once: for so many substreams at most, and bytes, which are more when a frame has more;
+    lists of symbols when a call has a size for the first time."""
 
     def __init__(self, device: Device, substreams: int, room: int) -> None:
         self._device, self._most, self._count = device, substreams, substreams
@@ -62,6 +79,8 @@ class Decoder:
         self.room = self.bytes_of(substreams, room)
         self._reserve(self.room)
         self._readers = device.empty((substreams, READER_WORDS), np.uint32)
+        self._starts = device.empty(substreams + 1, np.uint32)
+        self._lists: dict[int, tuple[Buffer, Buffer]] = {}
         self.failures = device.empty(substreams, np.uint32)
         """(substreams,) uint32 after `end`: 0 where all was read and closes; for `check`."""
 
@@ -123,8 +142,17 @@ class Decoder:
 
     def get(self, call: Call, ends: Buffer, lanes: int, values: Buffer) -> None:
         """values: int16, zero where nothing is coded."""
-        self._device.launch("rans_decode", [self._count], [32], [self._payload, self._readers, ends, call.index, call.skip_below, call.left_out, call.run,
-                                                                 call.tables.decode, call.tables.info, lanes, values], shared=_QUEUE)
+        device, tables, size = self._device, call.tables, call.index.size
+        parts = size // PART + 1
+        if size not in self._lists:
+            self._lists[size] = device.empty(parts, np.uint32), device.empty((size, 2), np.uint32)
+        counts, listed = self._lists[size]
+        coded = [call.index, size, call.skip_below, call.left_out, call.run, counts]
+        device.launch("rans_coded", [blocks_of(size, PART)], [256], coded, shared=32)
+        device.launch("rans_list", [parts], [256], [*coded, ends, self._count, tables.base, self._starts, listed], shared=32 + 4 * 256)
+        device.launch("rans_decode", [self._count], [256],
+                      [self._payload, self._readers, self._starts, listed, tables.guesses, tables.guesses.size, tables.group, tables.entries,
+                       tables.entry_count, tables.info, lanes, values], shared=tables.shared)
 
     def end(self, lanes: int) -> None:
         self._device.launch("rans_end", [self._count], [32], [self._payload, self._readers, lanes, self.failures])
@@ -144,14 +172,16 @@ class Encoder:
         self._device, self._lanes = device, lanes
         calls, self._bands = ends.shape[0], ends.shape[1] - 1
         sizes = np.diff(ends.astype(np.int64), axis=1)                                   # (calls, bands)
-        parts, self._first = [], [0]
+        parts, self._first, first_parts = [], [0], []
         for call in range(calls):
             for band in range(self._bands):
+                first_parts.append(len(parts))
                 begin, end = int(ends[call, band]), int(ends[call, band + 1])
                 parts += [(at, min(at + PART, end), 0, 0, band, call, 0, 0) for at in range(begin, end, PART)]
             self._first.append(len(parts))
         self._fresh = device.upload(np.array(parts, np.uint32).reshape(-1, PART_WORDS))
         self._parts = device.empty((len(parts), PART_WORDS), np.uint32)
+        self._first_parts = device.upload(np.array([*first_parts, len(parts)], np.uint32))
         flat = np.concatenate(([0], np.cumsum(sizes.reshape(-1))))
         self._call_begin = device.upload(flat[:-1].astype(np.uint32).reshape(calls, self._bands))
         per_band = sizes.sum(axis=0)
@@ -161,7 +191,7 @@ class Encoder:
         before, behind = 2 * per_band + 4 * lanes, 4 * words
         middle = np.cumsum(before + behind) - behind
         self._middle = device.upload(middle.astype(np.uint32))
-        self._entries = device.empty(int(flat[-1]), np.uint32)
+        self._entries = device.empty((int(flat[-1]), 2), np.uint32)
         self._raw_words = device.empty(int(words.sum()), np.uint32)
         self._out = device.empty(int((before + behind).sum()), np.uint8)
         self._totals = device.empty((self._bands, 8), np.uint32)
@@ -175,18 +205,20 @@ class Encoder:
         device.fill_zero(self._raw_words)
         grids = [last - first for first, last in zip(self._first, self._first[1:])]
 
-        def arguments(n: int) -> list:
+        def arguments(n: int) -> tuple[list, list]:
             call = calls[n]
-            return [values[n], call.index, call.skip_below, call.left_out, call.run, call.tables.encode, call.tables.info, self._first[n]]
+            return [values[n], call.index, call.skip_below, call.left_out, call.run], [call.tables.info, self._first[n], self._parts]
 
         for n, grid in enumerate(grids):
-            device.launch("rans_count", [grid], [256], [*arguments(n), self._parts], shared=32)
-        device.launch("rans_offsets", [self._bands], [32], [self._parts, self._first[-1], self._totals])
+            symbols, places = arguments(n)
+            device.launch("rans_count", [grid], [256], [*symbols, calls[n].tables.encode, *places], shared=32)
+        device.launch("rans_offsets", [self._bands], [32 * len(calls)], [self._parts, self._first_parts, self._totals], shared=8 * CALLS)
         for n, grid in enumerate(grids):
-            device.launch("rans_map", [grid], [256],
-                          [*arguments(n), self._parts, self._call_begin[n], self._raw_begin, self._entries, self._raw_words], shared=32)
-        device.launch("rans_encode", [self._bands], [32], [self._totals, self._call_begin, len(calls), self._entries, self._raw_begin, self._raw_words,
-                                                           self._middle, self._lanes, self._out, self._span])
+            symbols, places = arguments(n)
+            device.launch("rans_map", [grid], [256], [*symbols, calls[n].tables.pairs, *places, self._call_begin[n], self._raw_begin, self._entries,
+                                                      self._raw_words], shared=32)
+        device.launch("rans_encode", [self._bands], [128], [self._totals, self._call_begin, len(calls), self._entries, self._raw_begin, self._raw_words,
+                                                            self._middle, self._lanes, self._out, self._span])
 
     def gather(self, out: Buffer) -> None:
         """The substreams behind each other into `out`, uint8, as `gathered` reads them; those of them that there is room for."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import BackendError
 
-MODULES = ("pictures", "compensate", "symbols", "sigma", "rans", "network", "loopfilter", "motion_windows", "motion_trees")
+MODULES = ("pictures", "compensate", "symbols", "sigma", "rans_encoder", "rans_decoder", "network", "loopfilter", "motion_windows", "motion_trees")
 """Files of kernels/; each is compiled as a whole."""
 
 _INCLUDE = re.compile(r'^\s*#include "([^"]+)"\s*$', re.MULTILINE)
