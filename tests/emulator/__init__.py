@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
@@ -56,6 +57,9 @@ def compiled(module: str, text: str) -> ctypes.CDLL:
         subprocess.run([COMPILER, *_FLAGS, str(unit), "-o", str(made)], check=True)
         made.replace(library)
     return ctypes.CDLL(str(library))
+
+
+_ONE_AT_A_TIME = threading.Lock()      # emulator.h has one set of fibers in each library
 
 
 class _Guarded:
@@ -185,7 +189,8 @@ def run(library: ctypes.CDLL, kernel: str, grid: Sequence[int], block: Sequence[
     values = (ctypes.c_void_p * len(arguments))(*(ctypes.addressof(value) for value in arguments))
     function = getattr(library, f"emulate_{kernel}")
     function.restype = ctypes.c_char_p
-    problem = function((ctypes.c_uint * 3)(*_three(grid)), (ctypes.c_uint * 3)(*_three(block)), ctypes.c_size_t(shared), seed, values)
+    with _ONE_AT_A_TIME:
+        problem = function((ctypes.c_uint * 3)(*_three(grid)), (ctypes.c_uint * 3)(*_three(block)), ctypes.c_size_t(shared), seed, values)
     if problem:
         raise BackendError(f"{kernel}: {problem.decode()}")
 

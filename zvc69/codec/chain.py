@@ -3,23 +3,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
-from ..bitstream import FileHeader, FrameHeader, FrameType, Packet
+from ..bitstream import FileHeader, FrameHeader, Packet
 from ..bitstream.limits import MAX_LAYER
-from ..core.loopfilter import FINE_DEPTH
-from ..core.pack import unpack
 from ..core.pool import Pool
 from ..media import Colour, Frame, from_coded
 from ..media.integrity import Integrity
 from ..model import Backend, Model
 from ..profiler import Profiler
 from .concealment import Concealer, Picture
-from .loop_filter import FinePicture
+from .host_frames import Frames, HostFrames
 from .parser import FrameParser, Parsed
 from .recovery import Step, TolerantParser
 from .references import PictureBuffer
 from .reorder import Reorder
-from .temporal import Planes, Prediction, copy_blocks, predict
+from .temporal import Planes
 
 
 @dataclass(slots=True, eq=False)
@@ -58,23 +57,24 @@ class Chain:
     def __init__(self, header: FileHeader, model: Model, backend: Backend, profiler: Profiler, *, conceal: bool = False,
                  damaged: Callable[[], object] | None = None, max_layer: int = MAX_LAYER) -> None:
         self._header, self._backend, self._profiler, self._damaged = header, backend, profiler, damaged
-        self._layout = backend.layout(header.bit_depth)
         self._pool = Pool()      # of this run alone: it goes when the last of its frames has gone
-        self._parser = FrameParser(model, header, self._pool, self._layout)
+        self._frames = _frames_of(backend, header, model, profiler, self._pool)
+        self._parser = FrameParser(model, header, self._frames.reader)
         self._tolerant = TolerantParser(self._parser, header) if conceal else None
         self._pictures: PictureBuffer[Picture | None] = PictureBuffer()      # None: left out, which keeps its place
         self._max_layer = max_layer
-        self._concealer = Concealer(header.bit_depth, self._planes)
+        self._concealer = Concealer(header.bit_depth, partial(self._pool.planes, header.width, header.height, header.bit_depth))
         self._reorder: Reorder[Frame] = Reorder(_again)
         self._keyframe = (0, 0)      # number and pts of the last one
         self._concealed: tuple[Planes, Frame] | None = None
 
     def parse_one(self, packet: Packet) -> Parsed | None:
-        """The packet's own frame; None if it is left out. Raises StreamError if it cannot be parsed, also where it would be concealed."""
+        """The packet's own frame, its symbols on the host; None if it is left out. Raises StreamError if it cannot be parsed, also where it would be
+        concealed."""
         step = self.parse(packet)[-1]
         if step.error is not None:
             raise step.error
-        return step.parsed
+        return step.parsed and replace(step.parsed, symbols=self._frames.on_host(step.parsed.symbols))
 
     def parse(self, packet: Packet) -> list[Step]:
         """The packet's frame, behind those that are lost before it."""
@@ -131,27 +131,12 @@ class Chain:
         """Make the job's picture. May run on any thread, beside others, once the job is `ready`."""
         if job.done:
             return
-        header, parsed, prediction, integrity = self._header, job.parsed, None, Integrity.WHOLE
-        if parsed.field is not None:
-            with self._profiler.stage("compensate"):
-                prediction, integrity = self._predict(job)
-        symbols = parsed.symbols
-        with self._profiler.stage("networks"):
-            decoded = backend.decode(symbols.z, symbols.r, symbols.qp, None if prediction is None else prediction.slots, parsed.copy,
-                                     empty=self._pool.empty)
-        copied = None if prediction is None else prediction.planes
-        if parsed.filters is not None:
-            with self._profiler.stage("loop filter"):
-                fine = FinePicture.of(decoded, header.width, header.height, header.bit_depth, copied, parsed.copy, self._planes(FINE_DEPTH))
-                planes = fine.filtered(parsed.filters, self._planes())
-        else:
-            with self._profiler.stage("unpack"):
-                planes = unpack(decoded.values, header.width, header.height, header.bit_depth, out=self._planes(), prediction=decoded.prediction)
-                if prediction is not None:
-                    planes = copy_blocks(planes, copied, parsed.copy)
+        whole = all(picture.integrity is Integrity.WHOLE for picture in job.references)
+        integrity = Integrity.WHOLE if whole else Integrity.AFFECTED
+        planes = self._frames.planes(job.header, job.parsed, job.references, job.picture, backend)
         self._keep(planes)
         job.picture.planes, job.picture.integrity = planes, integrity
-        job.frame = from_coded(planes, header.bit_depth, Colour.of_header(header), job.header.pts, integrity)
+        job.frame = from_coded(planes, self._header.bit_depth, Colour.of_header(self._header), job.header.pts, integrity)
         job.parsed = None
 
     def finish(self, job: Job) -> list[Frame]:
@@ -177,13 +162,6 @@ class Chain:
     def _leaves_out(self, header: FrameHeader) -> bool:
         return header.layer > self._max_layer and not header.keyframe
 
-    def _predict(self, job: Job) -> tuple[Prediction, Integrity]:
-        depth, fields = self._header.bit_depth, (job.parsed.field, job.parsed.field_b)
-        a, b = [*(field.warp(picture.planes, depth, out=self._planes()) for picture, field in zip(job.references, fields)), None][:2]
-        whole = all(picture.integrity is Integrity.WHOLE for picture in job.references)
-        prediction = predict(a, b, depth, between=job.header.type == FrameType.B, empty=self._pool.empty, layout=self._layout)
-        return prediction, Integrity.WHOLE if whole else Integrity.AFFECTED
-
     def _conceal(self, frame: FrameHeader) -> Frame:
         with self._profiler.stage("conceal"):
             planes = self._concealer.picture(self._pictures, frame.pts)
@@ -201,8 +179,13 @@ class Chain:
             for plane in planes:
                 plane.flags.writeable = False
 
-    def _planes(self, depth: int | None = None) -> Planes:
-        return self._pool.planes(self._header.width, self._header.height, depth or self._header.bit_depth)
+
+def _frames_of(backend: Backend, header: FileHeader, model: Model, profiler: Profiler, pool: Pool) -> Frames:
+    """Whole frames are decoded where the networks run, if that is a device."""
+    if backend.weights is None:
+        return HostFrames(header, model, profiler, pool, backend.layout(header.bit_depth))
+    from .device_frames import DeviceFrames
+    return DeviceFrames(header, backend.weights, profiler)
 
 
 def _again(frame: Frame, pts: int) -> Frame:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..core.motion import MotionField
 from ..media.integrity import Integrity
@@ -15,10 +16,11 @@ REACH = 8
 
 @dataclass(slots=True)
 class Picture:
-    """A decoded picture as later ones refer to it; planes: None until it is reconstructed."""
+    """A decoded picture as later ones refer to it; planes: None until it is reconstructed; on_device: the same, where frames are decoded on a device."""
 
     planes: Planes | None = None
     integrity: Integrity = Integrity.WHOLE
+    on_device: Any = None
 
 
 class Concealer:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from ..core import motion
 from ..core.layout import Layout
 from ..core.motion import MotionField
 from ..core.pack import blocks
-from ..core.pool import Pool
+from ..core.pool import Empty, Pool
 from ..core.scale import State
 from ..errors import CorruptStreamError, MissingReferenceError, StreamError, UnsupportedVersionError
 from ..model import Model
@@ -20,12 +21,37 @@ from .references import PictureBuffer
 from .temporal import fetch_state
 
 
+class LatentReader(Protocol):
+    """Reads a frame's latents from its substreams. What states and symbols are is its own affair."""
+
+    def read(self, payload: Payload, qp: int, inter: bool, state: Any | None, field: MotionField | None, copy: NDArray[np.bool_] | None) -> tuple[Any, Any]:
+        """A frame's symbols, and its state for later ones; `state`: of slot A's frame, which is fetched along `field` (None: the blank one).
+
+        Raises CorruptStreamError.
+        """
+        ...
+
+
+class HostReader:
+    """By the CPU: states as `core.scale` has them, `Symbols` in the `layout`; `empty` makes arrays."""
+
+    def __init__(self, model: Model, header: FileHeader, empty: Empty, layout: Layout) -> None:
+        self._model, self._width, self._height, self._empty, self._layout = model, header.width, header.height, empty, layout
+
+    def read(self, payload: Payload, qp: int, inter: bool, state: State | None, field: MotionField | None,
+             copy: NDArray[np.bool_] | None) -> tuple[Symbols, State]:
+        fetched = None if state is None else fetch_state(state, field, self._empty)
+        conditions = Conditions(qp, fetched, copy, inter)
+        z, sigma = read_latents(self._model, self._width, self._height, conditions, payload.lanes, payload.substreams, self._empty)
+        return symbols(z, sigma, qp, self._layout), sigma.state()
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A frame's payload: symbols, and in P and B frames the fields into the slots (None: blank), the copied blocks (None: none), and
+    """A frame's payload: symbols, as the reader gives them, and in P and B frames the fields into the slots (None: blank), the copied blocks (None: none), and
     the distance in time from slot A's frame; the filters that its picture is filtered by (None: it is not)."""
 
-    symbols: Symbols
+    symbols: Any
     field: MotionField | None = None
     field_b: MotionField | None = None
     copy: NDArray[np.bool_] | None = None
@@ -38,7 +64,7 @@ class _Reference:
     """What parsing needs of a decoded frame: its state (None: not known), when it is shown, its field and over which distance
     that goes; the filters that later frames get from it (None: there are none, or they are not known)."""
 
-    state: State | None
+    state: Any | None
     pts: int
     field: MotionField | None = None
     distance: int = 0
@@ -55,12 +81,12 @@ class FrameParser:
     After a frame that is missing, lost or found corrupt, it parses keyframes and what follows them, unless each missing frame is
     made up for by `conceal` or `forget`: then whatever does not need what is missing.
 
-    Arrays come from `pool`, or from one of its own. layout: of r.
+    reader: of latents; by default the CPU's, with a pool of its own.
     """
 
-    def __init__(self, model: Model, header: FileHeader, pool: Pool | None = None, layout: Layout = Layout()) -> None:
-        self._model, self._header, self._layout = model, header, layout
-        self._empty = (pool or Pool()).empty
+    def __init__(self, model: Model, header: FileHeader, reader: LatentReader | None = None) -> None:
+        self._model, self._header = model, header
+        self._reader = reader or HostReader(model, header, Pool().empty, Layout())
         self._buffer: PictureBuffer[_Reference | None] = PictureBuffer()
         self._missing = 1        # frames that the next one may depend on; in the beginning, a keyframe
 
@@ -99,8 +125,6 @@ class FrameParser:
 
     def _parse(self, packet: Packet) -> Parsed:
         payload = Payload.unpack(packet.payload, packet.type, filler=self._header.filler, loop_filter=self._header.loop_filter)
-        qp = packet.header.qp
-        width, height = self._header.width, self._header.height
         field = field_b = copy = state = None
         pts, distance = packet.pts, 0
         if packet.type == FrameType.I:
@@ -112,16 +136,15 @@ class FrameParser:
                 raise _missing()
             distance = pts - reference.pts
             field, copy = self._motion(payload, reference, pts)
-            state = None if payload.no_state else fetch_state(reference.state, field, self._empty)
+            state = None if payload.no_state else reference.state
             if packet.header.slot_b is not None:
                 field_b = self._motion_b(payload, field.scaled(pts - self._reference(packet.header.slot_b).pts, distance))
             elif payload.motion_b is not None:
                 raise CorruptStreamError("motion of slot B, which is blank")
-        conditions = Conditions(qp, state, copy, packet.type != FrameType.I)
-        z, sigma = read_latents(self._model, width, height, conditions, payload.lanes, payload.substreams, self._empty)
+        said, after = self._reader.read(payload, packet.header.qp, packet.type != FrameType.I, state, field, copy)
         filters, inherited = self._filters(packet.header, payload)
-        self._buffer.follow(packet.header, _Reference(sigma.state(), pts, field, distance, inherited if filters is None else filters))
-        return Parsed(symbols(z, sigma, qp, self._layout), field, field_b, copy, distance, filters)
+        self._buffer.follow(packet.header, _Reference(after, pts, field, distance, inherited if filters is None else filters))
+        return Parsed(said, field, field_b, copy, distance, filters)
 
     def _filters(self, header: FrameHeader, payload: Payload) -> tuple[FilterSet | None, FilterSet | None]:
         """What the frame's picture is filtered by, and what slot A's frame has for later ones."""

@@ -18,8 +18,9 @@ CALLS = 5
 _WORK = 16464
 """Bytes of a decoding block's shared memory besides tables (`Work` of kernels/rans_decoder.cu)."""
 _FRONT, _BACK = 16, 16
-_FAILURES = {1: "entropy-coded data ends inside a call", 2: "raw bits of the entropy coder run into its words", 3: "an escaped value is out of range",
+FAILURES = {1: "entropy-coded data ends inside a call", 2: "raw bits of the entropy coder run into its words", 3: "an escaped value is out of range",
              4: "an entropy coder state is below its bound", 5: "entropy-coded data is left over or its states do not close"}
+"""Reasons of CorruptStreamError: those of `zvc69.core.entropy`. Where several hold, another one may be found first."""
 
 
 class Tables:
@@ -162,7 +163,7 @@ def check(failures: NDArray[np.uint32]) -> None:
     """Raises CorruptStreamError if a substream failed."""
     for failure in failures.tolist():
         if failure:
-            raise CorruptStreamError(_FAILURES.get(failure, f"entropy decoder failure {failure}"))
+            raise CorruptStreamError(FAILURES.get(failure, f"entropy decoder failure {failure}"))
 
 
 class Encoder:

@@ -5,7 +5,7 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +121,8 @@ class Backend:
     """Whether it is faster with r, and what slots `decode` takes, whose channels are the last axis in memory."""
     bfloat16 = False
     """Whether `decode` is faster with those in bfloat16."""
+    weights: Any = None
+    """The model on a device (`cuda.pipeline.DeviceModel`) that decodes whole frames, not only the networks' part of them."""
 
     def __init__(self, name: str, runner: Runner, tiled: TiledFrames | None = None):
         self.name, self._runner, self._tiled = name, runner, tiled

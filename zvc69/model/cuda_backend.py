@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ..core.pool import Empty
 from ..core.quantise import step_of
 from ..cuda.device import Buffer, CupyDevice, Device
-from ..cuda.network import Networks, Plan, StageLayers
+from ..cuda.network import Networks, Plan
+from ..cuda.pipeline import DeviceModel
 from ..cuda.program import Flag, Layer, Program, fragments
 from ..errors import BackendError
 from .backend import Analysis, Array, Backend, Copy, Decoded, Slots
@@ -41,8 +42,8 @@ class CudaBackend(Backend):
 
     def __init__(self, model: Model, device: Device | None = None) -> None:
         self.name, self._tiled = "cuda", None
-        self._model, self._device = model, device or CupyDevice()
-        self._plans: dict[bool, Plan] = {}
+        self._device = device or CupyDevice()
+        self.weights = DeviceModel(self._device, model)
         self._sizes: OrderedDict[tuple[bool, int, int], _Size] = OrderedDict()
         self._lock, self._number = threading.RLock(), 0
         check(self._device)
@@ -89,7 +90,7 @@ class CudaBackend(Backend):
         if key not in self._sizes:
             while sum(kind == key[0] for kind, _, _ in self._sizes) >= KEPT_SIZES:
                 del self._sizes[next(k for k in self._sizes if k[0] == key[0])]
-            self._sizes[key] = _Size(self._device, self._plan(key[0]), rows, columns)
+            self._sizes[key] = _Size(self._device, self.weights.plan(key[0]), rows, columns)
         self._sizes.move_to_end(key)
         size = self._sizes[key]
         if slots is not None:
@@ -103,11 +104,6 @@ class CudaBackend(Backend):
             raise BackendError("the cuda backend has begun another frame since this one was analysed")
         _, rows, columns = analysis.y.shape
         return self._sizes[analysis.context is not None, rows, columns]
-
-    def _plan(self, slots: bool) -> Plan:
-        if slots not in self._plans:
-            self._plans[slots] = Plan(StageLayers.of(self._device, self._model, slots))
-        return self._plans[slots]
 
 
 class _Size:
