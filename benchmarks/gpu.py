@@ -112,7 +112,7 @@ def run_checks(device: Device, options: argparse.Namespace, report: dict) -> boo
     """Whether one failed."""
     model = load_model(options.model)
     # The largest of the sizes would take long on the CPU.
-    setting = Setting(device, PictureShape(*options.sizes[0], 8), model, reference(model), options.frames)
+    setting = Setting(device, PictureShape(*options.sizes[0], 8), model, reference(model), options.frames, options.model)
     for name, run in CHECKS.items():
         start = time.perf_counter()
         try:

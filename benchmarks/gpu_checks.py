@@ -4,10 +4,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
+from unittest.mock import patch
 
 import numpy as np
 
 from zvc69.bitstream import FilterSet
+from zvc69.codec.chain import Chain
+from zvc69.codec.decoder import Decoder as StreamDecoder
+from zvc69.codec.encoder import Encoder as StreamEncoder
 from zvc69.codec.latents import Conditions, Symbols, read_latents, symbols
 from zvc69.codec.loop_filter import FinePicture, choose
 from zvc69.codec.temporal import fetch_state, predict
@@ -22,7 +26,10 @@ from zvc69.cuda.motion import MotionSearch, search_weights
 from zvc69.cuda.pictures import Pictures, PictureShape, way_of
 from zvc69.cuda.pipeline import DeviceModel, FrameCodec
 from zvc69.cuda.symbols import Symbols as Operations
+from zvc69.media import Frame
 from zvc69.model import Backend, Model
+from zvc69.model.cuda_backend import CudaBackend
+from zvc69.profiler import Profiler
 
 from .gpu_pictures import frame, vectors_of
 
@@ -36,6 +43,8 @@ class Setting:
     model: Model
     cpu: Backend
     frames: int
+    name: str
+    """Of the model, or its folder."""
     qp: int = 27
 
 
@@ -236,6 +245,34 @@ def _on_cpu(s: Setting, kind: FrameKind, said: Symbols, slots: list, filters: Fi
     return pack.unpack(decoded.picture, shape.width, shape.height, shape.depth)
 
 
+def check_streams(s: Setting) -> str:
+    """Packets of the package's own encoder, whose integers are the CPU's, decoded whole on the GPU, and with all but the networks on the CPU."""
+    shape = s.shape
+    networks = CudaBackend(s.model, s.device, whole_frames=False)
+    with patch("zvc69.codec.encoder.create_backend", lambda *_: networks), patch("zvc69.codec.decoder.create_backend", lambda *_: CudaBackend(s.model, s.device)):
+        encoder = StreamEncoder(shape.width, shape.height, 25, depth=shape.depth, qp=s.qp, gop=0, b_frames=1, preset="medium", loop_filter=True, model=s.name)
+        planes = (frame(shape, number) for number in range(s.frames))
+        packets = [packet for y, u, v in planes for packet in encoder.encode(Frame(y, u, v, shape.depth))] + encoder.flush()
+        decoder, parser = (StreamDecoder(encoder.header, model=s.name) for _ in range(2))
+        shown = list(decoder.decode_all(packets))
+    chain, on_cpu = Chain(encoder.header, s.model, networks, Profiler()), []
+    for packet in packets:
+        step = chain.parse(packet)[-1]
+        mine = parser.parse(packet)
+        same(f"z of frame {packet.number}", mine.symbols.z, step.parsed.symbols.z)
+        same(f"r of frame {packet.number}", mine.symbols.r, step.parsed.symbols.r)
+        on_cpu += chain.show(step)
+    on_cpu += chain.rest()
+    assert len(shown) == len(on_cpu) == s.frames, f"{len(shown)} and {len(on_cpu)} frames of {s.frames}"
+    worst = unlike = 0
+    for mine, theirs in zip(shown, on_cpu):
+        apart = np.concatenate([np.abs(a.astype(int) - b).reshape(-1) for a, b in zip(mine.planes, theirs.planes)])
+        worst, unlike = max(worst, int(apart.max())), max(unlike, float(np.mean(apart > 1 << shape.depth - 8)))
+    assert unlike <= 1e-3, f"samples differ by {worst}, {unlike:.2%} of a frame by more than one level"
+    types = "".join(packet.type.name for packet in packets)
+    return f"{types}, {sum(len(packet.payload) for packet in packets)} bytes: symbols the same, samples within {worst}, {unlike:.3%} by more than one level"
+
+
 CHECKS: dict[str, Callable[[Setting], str]] = {
     "pictures": check_pictures, "motion search": check_motion, "loop filter": check_loop_filter, "rounding": check_rounding, "entropy": check_entropy,
-    "conformance": check_conformance}
+    "conformance": check_conformance, "streams": check_streams}

@@ -150,7 +150,7 @@ def test_strict_decoding_gives_the_frames_before_the_damage(clip):
 def test_memory_is_asked_for_once(clip):
     """By the first group of frames; other runs through the stream take what the first one leaves."""
     reader = decoder(clip.header)
-    device = reader._backend.weights.device
+    device = reader._backend.device_model.device
 
     def all_frames() -> int:
         return len(list(reader.decode_all(clip.packets)))

@@ -182,10 +182,10 @@ class Chain:
 
 def _frames_of(backend: Backend, header: FileHeader, model: Model, profiler: Profiler, pool: Pool) -> Frames:
     """Whole frames are decoded where the networks run, if that is a device."""
-    if backend.weights is None:
+    if backend.device_model is None:
         return HostFrames(header, model, profiler, pool, backend.layout(header.bit_depth))
     from .device_frames import DeviceFrames
-    return DeviceFrames(header, backend.weights, profiler)
+    return DeviceFrames(header, backend.device_model, profiler)
 
 
 def _again(frame: Frame, pts: int) -> Frame:

@@ -121,7 +121,7 @@ class Backend:
     """Whether it is faster with r, and what slots `decode` takes, whose channels are the last axis in memory."""
     bfloat16 = False
     """Whether `decode` is faster with those in bfloat16."""
-    weights: Any = None
+    device_model: Any = None
     """The model on a device (`cuda.pipeline.DeviceModel`) that decodes whole frames, not only the networks' part of them."""
 
     def __init__(self, name: str, runner: Runner, tiled: TiledFrames | None = None):

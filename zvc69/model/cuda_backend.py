@@ -1,4 +1,7 @@
-"""The networks on an NVIDIA GPU (kernels/, zvc69/cuda), behind the interface that all backends have: pictures and symbols come from and go to the host."""
+"""The networks on an NVIDIA GPU (kernels/, zvc69/cuda), behind the interface that all backends have: pictures and symbols come from and go to the host.
+
+That is how encoders use it; decoders have whole frames decoded by its `device_model`.
+"""
 from __future__ import annotations
 
 import threading
@@ -35,15 +38,16 @@ class CudaBackend(Backend):
     """Computes in halves with sums in floats; pictures are within FORMAT.md's tolerance. One frame at a time: `refine` and `synthesise` go with the
     last `analyse`. Whole frames are run, copied blocks or not.
 
-    device: the first GPU, or what is given. Raises BackendError if there is none that will do, or if the model is not known to it.
+    device: the first GPU, or what is given. whole_frames: a decoder has all of a frame decoded there (`codec.device_frames`), not only its networks run. Raises BackendError if there is none that will do, or if the model is not known to it.
     """
 
     gradients = several = False
 
-    def __init__(self, model: Model, device: Device | None = None) -> None:
+    def __init__(self, model: Model, device: Device | None = None, *, whole_frames: bool = True) -> None:
         self.name, self._tiled = "cuda", None
         self._device = device or CupyDevice()
-        self.weights = DeviceModel(self._device, model)
+        self._weights = DeviceModel(self._device, model)
+        self.device_model = self._weights if whole_frames else None
         self._sizes: OrderedDict[tuple[bool, int, int], _Size] = OrderedDict()
         self._lock, self._number = threading.RLock(), 0
         check(self._device)
@@ -90,7 +94,7 @@ class CudaBackend(Backend):
         if key not in self._sizes:
             while sum(kind == key[0] for kind, _, _ in self._sizes) >= KEPT_SIZES:
                 del self._sizes[next(k for k in self._sizes if k[0] == key[0])]
-            self._sizes[key] = _Size(self._device, self.weights.plan(key[0]), rows, columns)
+            self._sizes[key] = _Size(self._device, self._weights.plan(key[0]), rows, columns)
         self._sizes.move_to_end(key)
         size = self._sizes[key]
         if slots is not None:
