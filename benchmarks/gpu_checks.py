@@ -249,7 +249,8 @@ def check_streams(s: Setting) -> str:
     """Packets of the package's own encoder, whose integers are the CPU's, decoded whole on the GPU, and with all but the networks on the CPU."""
     shape = s.shape
     networks = CudaBackend(s.model, s.device, whole_frames=False)
-    with patch("zvc69.codec.encoder.create_backend", lambda *_: networks), patch("zvc69.codec.decoder.create_backend", lambda *_: CudaBackend(s.model, s.device)):
+    whole = CudaBackend(s.model, s.device)
+    with patch("zvc69.codec.encoder.create_backend", lambda *_: networks), patch("zvc69.codec.decoder.create_backend", lambda *_: whole):
         encoder = StreamEncoder(shape.width, shape.height, 25, depth=shape.depth, qp=s.qp, gop=0, b_frames=1, preset="medium", loop_filter=True, model=s.name)
         planes = (frame(shape, number) for number in range(s.frames))
         packets = [packet for y, u, v in planes for packet in encoder.encode(Frame(y, u, v, shape.depth))] + encoder.flush()

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import gc
+from itertools import islice
 
 import numpy as np
 import pytest
 
 from zvc69 import Decoder, Encoder
-from zvc69.bitstream import FileHeader, FrameType, LoopFilter, Packet, PacketMaker, PacketParser, Payload
+from zvc69.bitstream import FileHeader, FrameType, LoopFilter, Packet, PacketMaker, PacketParser, Payload, StreamReader
 from zvc69.cuda.entropy import FAILURES
 from zvc69.errors import CorruptStreamError, StreamError
 from zvc69.media import Frame, Integrity
@@ -15,6 +16,7 @@ from zvc69.media import Frame, Integrity
 from .codec_samples import picture as any_picture
 from .emulator import COMPILER, EmulatedDevice
 from .inter_samples import MODEL, Coded, coded, symbols
+from .parse_digest import model_of, streams
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 
@@ -161,3 +163,12 @@ def test_memory_is_asked_for_once(clip):
     device.empty = lambda shape, dtype: sizes.append((shape, dtype)) or empty(shape, dtype)
     assert all_frames() == all_frames() == len(clip.frames)
     assert sizes == []
+
+
+@pytest.mark.parametrize("path", streams(), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_golden_streams_are_read(path):
+    """Of every version, by the models that they were made with: the first three frames."""
+    with StreamReader(path) as reader:
+        model, packets = model_of(path), list(islice(reader, 3))
+        mine, theirs = (Decoder(reader.header, backend=backend, model=str(model.folder), threads=1) for backend in ("cuda", "cpu"))
+        assert [symbols(mine.parse(packet)) for packet in packets] == [symbols(theirs.parse(packet)) for packet in packets]

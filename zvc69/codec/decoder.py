@@ -37,7 +37,7 @@ class Decoder:
     """Decodes packets of one stream.
 
     header       the stream's `FileHeader`, or its 64 bytes
-    backend      "auto", "cpu", "openvino", "openvino-bf16" or "cuda" (see `create_backend`)
+    backend      "auto", "cpu", "openvino", "openvino-bf16" or "cuda" (see `create_backend`); with "cuda" whole frames are decoded on the GPU
     model        name or folder of the model to use; it must be the stream's. None searches the installed ones
     threads      of the networks, 0 = all cores
     max_pixels   larger pictures are refused

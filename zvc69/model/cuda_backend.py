@@ -38,7 +38,8 @@ class CudaBackend(Backend):
     """Computes in halves with sums in floats; pictures are within FORMAT.md's tolerance. One frame at a time: `refine` and `synthesise` go with the
     last `analyse`. Whole frames are run, copied blocks or not.
 
-    device: the first GPU, or what is given. whole_frames: a decoder has all of a frame decoded there (`codec.device_frames`), not only its networks run. Raises BackendError if there is none that will do, or if the model is not known to it.
+    device: the first GPU, or what is given. whole_frames: a decoder has all of a frame decoded there (`codec.device_frames`), not only its networks run.
+    Raises BackendError if there is none that will do, or if the model is not known to it.
     """
 
     gradients = several = False
