@@ -3,7 +3,7 @@
 // 1x1: a warp takes a strip of 16 positions, 32 channels a time. In what order the products go through channels, and which outputs a tile of 8 has,
 // is free: so chosen that a lane has eight neighbouring channels of two positions, on the left of a product as well as in what comes out of it.
 // Activations are thus loaded and stored eight bytes at once, and a layer's outputs are the next one's operand without leaving the registers. Weights come
-// straight from global memory (L1, L2), [input / 32][group of tiles][tile][lane][2], in the order of the tensor core's registers (zvc69/cuda/sigma.py).
+// straight from global memory (L1, L2), [group of tiles][input / 32][tile][lane][2], in the order of the tensor core's registers (zvc69/cuda/sigma.py).
 // Biases have the rounding in them; those that depend on the QP are [64][outputs], the row chosen by *qp. Inputs and outputs of the layers are multiples of
 // 32, filled up with zeros, but for what goes in and out of the network.
 #include "device.h"
@@ -28,6 +28,18 @@ struct Chunk {
     }
 };
 
+// Eight biases or shifts, 32-byte aligned.
+__device__ __forceinline__ void load_eight(const int32_t* from, int (&out)[kEight]) {
+#pragma unroll
+    for (int n = 0; n < 2; ++n) {
+        const int4 four = reinterpret_cast<const int4*>(from)[n];
+        out[4 * n] = four.x;
+        out[4 * n + 1] = four.y;
+        out[4 * n + 2] = four.z;
+        out[4 * n + 3] = four.w;
+    }
+}
+
 // Sums of a group of 8 * tiles outputs: this lane has 2 * tiles neighbours, of both positions.
 template <int tiles>
 __device__ __forceinline__ void begin(int (&sum)[tiles][4], const int32_t* bias) {
@@ -39,7 +51,7 @@ __device__ __forceinline__ void begin(int (&sum)[tiles][4], const int32_t* bias)
     }
 }
 
-// weights: those of the chunk and the group, at this lane.
+// weights: those of the group, from this lane and this chunk on.
 template <int tiles>
 __device__ __forceinline__ void multiply(int (&sum)[tiles][4], const Chunk& x, const uint2* weights) {
 #pragma unroll
@@ -50,16 +62,22 @@ __device__ __forceinline__ void multiply(int (&sum)[tiles][4], const Chunk& x, c
     }
 }
 
+template <int tiles, int chunks>
+__device__ __forceinline__ void multiply(int (&sum)[tiles][4], const Chunk (&x)[chunks], const uint2* weights) {
+#pragma unroll
+    for (int n = 0; n < chunks; ++n) multiply(sum, x[n], weights + n * tiles * static_cast<int>(kWarp));
+}
+
+// A group's weights at this lane, of layers of `chunks` chunks.
+__device__ __forceinline__ const uint2* weights_of(const uint32_t* weights, int group, int chunks, int tiles = kTiles) {
+    return reinterpret_cast<const uint2*>(weights) + group * chunks * tiles * static_cast<int>(kWarp) + lane_of();
+}
+
 // Requantised outputs. ceiling 255 is left to the instruction that saturates.
 template <int ceiling = 255>
 __device__ __forceinline__ Chunk finished(const int (&sum)[kTiles][4], const int32_t* shift) {
     int s[kEight];
-#pragma unroll
-    for (int n = 0; n < kTiles; ++n) {
-        const int2 two = *reinterpret_cast<const int2*>(shift + 2 * n);
-        s[2 * n] = two.x;
-        s[2 * n + 1] = two.y;
-    }
+    load_eight(shift, s);
     Chunk out;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -87,9 +105,7 @@ __device__ __forceinline__ void depthwise(const uint8_t* in, int width, const ui
                                           int columns, int c, const int (&i)[count], const int (&j)[count], uint2 (&out)[count]) {
     int sum[count][kEight];
 #pragma unroll
-    for (int n = 0; n < count; ++n)
-#pragma unroll
-        for (int e = 0; e < kEight; ++e) sum[n][e] = bias[c + e];
+    for (int n = 0; n < count; ++n) load_eight(bias + c, sum[n]);
 #pragma unroll
     for (int tap = 0; tap < 9; ++tap) {
         const uint2 weight = eight_of(weights, tap * width + c);
@@ -97,7 +113,7 @@ __device__ __forceinline__ void depthwise(const uint8_t* in, int width, const ui
         for (int n = 0; n < count; ++n) {
             const int y = i[n] + tap / 3 - 1, x = j[n] + tap % 3 - 1;
             uint2 eight = make_uint2(0, 0);
-            if (y >= 0 && y < rows && x >= 0 && x < columns) eight = eight_of(in, (y * columns + x) * width + c);
+            if (y >= 0 && y < rows && x >= 0 && x < columns) eight = eight_of(in + (y * columns + j[n]) * width + c, (tap % 3 - 1) * width);
 #pragma unroll
             for (int e = 0; e < 4; ++e) {  // one of four weights is left: a multiplication that takes no byte out first
                 sum[n][e] = device::dp4a(eight.x, weight.x & 255u << 8 * e, sum[n][e]);
@@ -105,18 +121,20 @@ __device__ __forceinline__ void depthwise(const uint8_t* in, int width, const ui
             }
         }
     }
+    int s[kEight];
+    load_eight(shift + c, s);
 #pragma unroll
     for (int n = 0; n < count; ++n) {
         int v[kEight];
 #pragma unroll
-        for (int e = 0; e < kEight; ++e) v[e] = sum[n][e] >> shift[c + e];
+        for (int e = 0; e < kEight; ++e) v[e] = sum[n][e] >> s[e];
         out[n] = make_uint2(device::pack_bytes(v[0], v[1], v[2], v[3]), device::pack_bytes(v[4], v[5], v[6], v[7]));
     }
 }
 
-// A group of 32 outputs from a strip in shared memory.
+// A group of 32 outputs from a strip in shared memory; bias, shift: the group's.
 template <int ceiling>
-__device__ __forceinline__ Chunk group_of(const unsigned char* strip, int width, const uint2* weights, int groups, const int32_t* bias, const int32_t* shift) {
+__device__ __forceinline__ Chunk group_of(const unsigned char* strip, int width, const uint2* weights, const int32_t* bias, const int32_t* shift) {
     const int lane = static_cast<int>(lane_of()), c = kEight * (lane % 4);
     int sum[kTiles][4];
     begin(sum, bias + c);
@@ -124,13 +142,9 @@ __device__ __forceinline__ Chunk group_of(const unsigned char* strip, int width,
         Chunk x;
 #pragma unroll
         for (int half = 0; half < 2; ++half) x.put(half, eight_of(strip, (lane / 4 + 8 * half) * (width + kPadding) + kChunk * chunk + c));
-        multiply(sum, x, weights + chunk * groups * kTiles * static_cast<int>(kWarp) + lane);
+        multiply(sum, x, weights + chunk * kTiles * static_cast<int>(kWarp));
     }
     return finished<ceiling>(sum, shift + c);
-}
-
-__device__ __forceinline__ const uint2* group_weights(const uint32_t* weights, int group) {
-    return reinterpret_cast<const uint2*>(weights) + group * kTiles * static_cast<int>(kWarp);
 }
 
 // Codes of channels 32 chunk + 8 part to 7 further whose symbols the steps before know; the others are 0.
@@ -148,63 +162,8 @@ __device__ __forceinline__ uint2 known_codes(const int16_t* r, int step, int pos
     return out;
 }
 
-// A step's first layer: hs, the state (null: blank; it adds nothing) and the symbols of the steps before. Each warp has its strip; positions are a multiple
-// of 16.
-template <int kGroups>
-__device__ __forceinline__ void step_in(const uint32_t* hs, const uint32_t* magnitude, const uint32_t* index, const int16_t* r, int step,
-                                        const uint32_t* weights, const int32_t* bias, const int32_t* shift, int qp, int positions, int columns,
-                                        uint8_t* out) {
-    constexpr int kWidth = kGroups * kChunk, kWeights = kGroups * kTiles * static_cast<int>(kWarp);
-    const int lane = static_cast<int>(lane_of()), part = lane % 4, c = kEight * part;
-    const int first = static_cast<int>((blockIdx.x * blockDim.x + threadIdx.x) / kWarp) * kStrip;
-    if (first >= positions) return;
-    const int at[2] = {first + lane / 4, first + lane / 4 + 8};
-    const uint2* w = reinterpret_cast<const uint2*>(weights) + lane;
-    int sum[kGroups][kTiles][4];
-#pragma unroll
-    for (int g = 0; g < kGroups; ++g) begin(sum[g], bias + qp * kWidth + kChunk * g + c);
-    const auto add = [&](const Chunk& x) {
-#pragma unroll
-        for (int g = 0; g < kGroups; ++g) multiply(sum[g], x, w + g * kTiles * static_cast<int>(kWarp));
-        w += kWeights;
-    };
-    Chunk x;
-#pragma unroll
-    for (int chunk = 0; chunk < 2; ++chunk) {
-#pragma unroll
-        for (int half = 0; half < 2; ++half)
-            x.put(half, kChunk * chunk + c < kHyper ? eight_of(hs, at[half] * kHyper + kChunk * chunk + c) : make_uint2(0, 0));
-        add(x);
-    }
-    if (magnitude != nullptr) {
-#pragma unroll
-        for (int chunk = 0; chunk < 2 * kLatent / kChunk; ++chunk) {
-            const uint32_t* codes = chunk < kLatent / kChunk ? magnitude : index;
-#pragma unroll
-            for (int half = 0; half < 2; ++half) x.put(half, eight_of(codes, at[half] * kLatent + chunk % (kLatent / kChunk) * kChunk + c));
-            add(x);
-        }
-    } else {
-        w += 2 * kLatent / kChunk * kWeights;
-    }
-    if (step > 0) {
-#pragma unroll
-        for (int chunk = 0; chunk < kLatent / kChunk; ++chunk) {
-#pragma unroll
-            for (int half = 0; half < 2; ++half) x.put(half, known_codes(r, step, positions, at[half], columns, chunk, part));
-            add(x);
-        }
-    }
-#pragma unroll
-    for (int g = 0; g < kGroups; ++g) {
-        x = finished(sum[g], shift + kChunk * g + c);
-#pragma unroll
-        for (int half = 0; half < 2; ++half) store(out + at[half] * kWidth + kChunk * g + c, x, half);
-    }
-}
-
-// The rest of a step: depthwise, 1x1, and of the last 1x1 the outputs that the step codes. Which those are depends on whether row and column are odd: a
-// warp takes every other position of 32 in a row, which have the same. last [mix / 32][channel of four][tile][lane][2]; biases [64][channel of four][symbol].
+// The rest of a step: depthwise, 1x1, and of the last 1x1 the outputs that the step codes. Which those are depends on whether row and column are odd: the
+// four warps of a block take those of each kind of 4x16 positions. last [channel of four][mix / 32][tile][lane][2]; biases [64][channel of four][symbol].
 // copy (rows / 4, columns / 4) or null: where it is set indices are 0.
 template <int kGroups>
 __device__ __forceinline__ void step_out(const uint8_t* in, const uint32_t* spatial, const int32_t* spatial_bias, const int32_t* spatial_shift,
@@ -213,35 +172,33 @@ __device__ __forceinline__ void step_out(const uint8_t* in, const uint32_t* spat
                                          int columns, uint8_t* index) {
     constexpr int kWidth = kGroups * kChunk, kLastTiles = kSymbols / 8;
     const int lane = static_cast<int>(lane_of()), part = lane % 4, c = kEight * part;
-    const int strips = (columns + 31) / 32 * 2, strip = static_cast<int>((blockIdx.x * blockDim.x + threadIdx.x) / kWarp);
-    if (strip >= rows * strips) return;
-    const int row = strip / strips, first = strip % strips / 2 * 32 + strip % 2, d = coded_channel(step, row, first);
-    const int i[2] = {row, row}, j[2] = {first + lane / 4 * 2, first + lane / 4 * 2 + 16};
-    int mixed[kGroups][kTiles][4];
+    const int across = (columns + 15) / 16, tile = static_cast<int>(blockIdx.x), kind = static_cast<int>(threadIdx.x / kWarp);
+    const int row = tile / across * 4, column = tile % across * 16 + kind % 2 + lane / 4 * 2, d = coded_channel(step, kind / 2, kind % 2);
+    const int i[2] = {row + kind / 2, row + kind / 2 + 2}, j[2] = {column, column};
+    Chunk x[kGroups], mixed[kGroups];
 #pragma unroll
-    for (int g = 0; g < kGroups; ++g) begin(mixed[g], mix_bias + kChunk * g + c);
-#pragma unroll
-    for (int chunk = 0; chunk < kGroups; ++chunk) {
+    for (int g = 0; g < kGroups; ++g) {
         uint2 eight[2];
-        depthwise(in, kWidth, spatial, spatial_bias, spatial_shift, rows, columns, kChunk * chunk + c, i, j, eight);
-        Chunk x;
-        x.put(0, eight[0]);
-        x.put(1, eight[1]);
+        depthwise(in, kWidth, spatial, spatial_bias, spatial_shift, rows, columns, kChunk * g + c, i, j, eight);
+        x[g].put(0, eight[0]);
+        x[g].put(1, eight[1]);
+    }
 #pragma unroll
-        for (int g = 0; g < kGroups; ++g) multiply(mixed[g], x, group_weights(mix, chunk * kGroups + g) + lane);
+    for (int g = 0; g < kGroups; ++g) {
+        int sum[kTiles][4];
+        begin(sum, mix_bias + kChunk * g + c);
+        multiply(sum, x, weights_of(mix, g, kGroups));
+        mixed[g] = finished(sum, mix_shift + kChunk * g + c);
     }
     int sum[kLastTiles][4];
     begin(sum, last_bias + (qp * kSteps + d) * kSymbols + 2 * kLastTiles * part);
-#pragma unroll
-    for (int g = 0; g < kGroups; ++g)
-        multiply(sum, finished(mixed[g], mix_shift + kChunk * g + c),
-                 reinterpret_cast<const uint2*>(last) + (g * kSteps + d) * kLastTiles * static_cast<int>(kWarp) + lane);
+    multiply(sum, mixed, weights_of(last, d, kGroups, kLastTiles));
     const int32_t* shift = last_shift + d * kSymbols + 2 * kLastTiles * part;
+    if (column >= columns) return;
+    const bool copied = copy != nullptr && copy[row / 4 * (columns / 4) + column / 4] != 0;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-        if (j[half] >= columns) continue;
-        const bool copied = copy != nullptr && copy[row / 4 * (columns / 4) + j[half] / 4] != 0;
-        uint16_t* out = reinterpret_cast<uint16_t*>(index + (row * columns + j[half]) * kSymbols) + kLastTiles * part;
+        uint16_t* out = reinterpret_cast<uint16_t*>(index + (i[half] * columns + column) * kSymbols) + kLastTiles * part;
 #pragma unroll
         for (int n = 0; n < kLastTiles; ++n) {
             const int low = requantised(sum[n][2 * half], shift[2 * n], kSigmaCeiling);
@@ -276,7 +233,7 @@ extern "C" __global__ void __launch_bounds__(32) sigma_hyper_in(const int16_t* z
             }
             x.put(half, codes);
         }
-        multiply(sum, x, group_weights(weights, chunk * groups + group) + lane);
+        multiply(sum, x, weights_of(weights, group, 2) + chunk * kTiles * static_cast<int>(kWarp));
     }
     const Chunk x = finished(sum, shift + kChunk * group + c);
 #pragma unroll
@@ -302,7 +259,7 @@ extern "C" __global__ void __launch_bounds__(256) sigma_hyper_out(const uint8_t*
     __syncthreads();
     const int lane = static_cast<int>(lane_of());
     for (int group = static_cast<int>(threadIdx.x / kWarp); group < kGroups; group += static_cast<int>(blockDim.x / kWarp)) {
-        const Chunk x = group_of<255>(strip, width, group_weights(weights, group), kGroups, bias + kChunk * group, shift + kChunk * group);
+        const Chunk x = group_of<255>(strip, width, weights_of(weights, group, width / kChunk), bias + kChunk * group, shift + kChunk * group);
         const int output = kChunk * group + kEight * (lane % 4), block = output / kHyper;   // 48 is a multiple of 8: all eight are of one block
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
@@ -344,7 +301,7 @@ extern "C" __global__ void __launch_bounds__(384) sigma_z_index(const uint32_t* 
     __syncthreads();
     const int group = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(lane_of()), output = kChunk * group + kEight * (lane % 4);
     if (group >= kGroups) return;
-    const Chunk x = group_of<kSigmaCeiling>(strip, kWidth, group_weights(weights, group), kGroups, bias + (*qp * kGroups + group) * kChunk,
+    const Chunk x = group_of<kSigmaCeiling>(strip, kWidth, weights_of(weights, group, kWidth / kChunk), bias + (*qp * kGroups + group) * kChunk,
                                             shift + kChunk * group);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -353,19 +310,51 @@ extern "C" __global__ void __launch_bounds__(384) sigma_z_index(const uint32_t* 
     }
 }
 
-// Steps of networks whose layers are 64 or 96 wide.
-extern "C" __global__ void __launch_bounds__(128, 4) sigma_step_in_64(const uint32_t* hs, const uint32_t* magnitude, const uint32_t* index,
-                                                                     const int16_t* r, int step, const uint32_t* weights, const int32_t* bias,
-                                                                     const int32_t* shift, const int32_t* qp, int positions, int columns, uint8_t* out) {
-    zvc::step_in<2>(hs, magnitude, index, r, step, weights, bias, shift, *qp, positions, columns, out);
+// A step's first layer: hs, the state (null: blank; it adds nothing) and the symbols of the steps before. Each warp has its strip, all of its inputs in
+// registers, and makes its outputs 32 a time. positions: a multiple of 16. out (positions, 32 * groups).
+extern "C" __global__ void __launch_bounds__(128, 4) sigma_step_in(const uint32_t* hs, const uint32_t* magnitude, const uint32_t* index, const int16_t* r,
+                                                                  int step, const uint32_t* weights, const int32_t* bias, const int32_t* shift,
+                                                                  const int32_t* qp, int positions, int columns, int groups, uint8_t* out) {
+    using namespace zvc;
+    constexpr int kFeatureChunks = (kHyper + kChunk - 1) / kChunk, kLatentChunks = kLatent / kChunk, kStateChunks = 2 * kLatentChunks;
+    const int lane = static_cast<int>(lane_of()), part = lane % 4, c = kEight * part;
+    const int first = static_cast<int>((blockIdx.x * blockDim.x + threadIdx.x) / kWarp) * kStrip;
+    if (first >= positions) return;
+    const int at[2] = {first + lane / 4, first + lane / 4 + 8};
+    const bool stated = magnitude != nullptr;
+    Chunk features[kFeatureChunks], state[kStateChunks], known[kLatentChunks];
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+#pragma unroll
+        for (int n = 0; n < kFeatureChunks; ++n)
+            features[n].put(half, kChunk * n + c < kHyper ? eight_of(hs, at[half] * kHyper + kChunk * n + c) : make_uint2(0, 0));
+        if (stated) {
+#pragma unroll
+            for (int n = 0; n < kStateChunks; ++n)
+                state[n].put(half, eight_of(n < kLatentChunks ? magnitude : index, at[half] * kLatent + n % kLatentChunks * kChunk + c));
+        }
+        if (step > 0) {
+#pragma unroll
+            for (int n = 0; n < kLatentChunks; ++n) known[n].put(half, known_codes(r, step, positions, at[half], columns, n, part));
+        }
+    }
+    const int chunks = kFeatureChunks + kStateChunks + (step > 0 ? kLatentChunks : 0);
+    for (int g = 0; g < groups; ++g) {
+        const uint2* w = weights_of(weights, g, chunks);
+        int sum[kTiles][4];
+        begin(sum, bias + (*qp * groups + g) * kChunk + c);
+        multiply(sum, features, w);
+        w += kFeatureChunks * kTiles * static_cast<int>(kWarp);
+        if (stated) multiply(sum, state, w);
+        w += kStateChunks * kTiles * static_cast<int>(kWarp);
+        if (step > 0) multiply(sum, known, w);
+        const Chunk x = finished(sum, shift + kChunk * g + c);
+#pragma unroll
+        for (int half = 0; half < 2; ++half) store(out + (at[half] * groups + g) * kChunk + c, x, half);
+    }
 }
 
-extern "C" __global__ void __launch_bounds__(128, 3) sigma_step_in_96(const uint32_t* hs, const uint32_t* magnitude, const uint32_t* index,
-                                                                     const int16_t* r, int step, const uint32_t* weights, const int32_t* bias,
-                                                                     const int32_t* shift, const int32_t* qp, int positions, int columns, uint8_t* out) {
-    zvc::step_in<3>(hs, magnitude, index, r, step, weights, bias, shift, *qp, positions, columns, out);
-}
-
+// What follows it, in networks whose layers are filled up to 64 or 96.
 extern "C" __global__ void __launch_bounds__(128, 4) sigma_step_out_64(const uint8_t* in, const uint32_t* spatial, const int32_t* spatial_bias,
                                                                       const int32_t* spatial_shift, const uint32_t* mix, const int32_t* mix_bias,
                                                                       const int32_t* mix_shift, const uint32_t* last, const int32_t* last_bias,
@@ -375,7 +364,7 @@ extern "C" __global__ void __launch_bounds__(128, 4) sigma_step_out_64(const uin
                      index);
 }
 
-extern "C" __global__ void __launch_bounds__(128, 3) sigma_step_out_96(const uint8_t* in, const uint32_t* spatial, const int32_t* spatial_bias,
+extern "C" __global__ void __launch_bounds__(128, 4) sigma_step_out_96(const uint8_t* in, const uint32_t* spatial, const int32_t* spatial_bias,
                                                                       const int32_t* spatial_shift, const uint32_t* mix, const int32_t* mix_bias,
                                                                       const int32_t* mix_shift, const uint32_t* last, const int32_t* last_bias,
                                                                       const int32_t* last_shift, const int32_t* qp, const uint8_t* copy, int step,

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from ..core.sigma_arrays import LARGEST_QP, STEPS, at_qp
 from ..errors import BackendError
 from .device import Buffer, Device, blocks_of
-
-HYPER, LATENT = 48, 96
-"""Channels of z and of y: kernels/sigma.cu is compiled for these, and for steps as wide as `WIDTHS`."""
+from .network import HYPER, LATENT
 
 WIDTHS = (64, 96)
+"""Of steps' layers, to which they are filled up: kernels/sigma.cu is compiled for these, and for `HYPER` channels of z and `LATENT` of y."""
 
 STRIP, CHUNK = 16, 32
 """Positions that a warp has, channels that it multiplies at once."""
@@ -23,15 +22,15 @@ _STEP_WARPS = 4
 
 
 def byte_fragments(weight: NDArray[np.int8], tiles: int = 4) -> NDArray[np.uint32]:
-    """(outputs, inputs) in the order of the tensor core's registers, (inputs / 32, outputs / (8 * tiles), tiles, 32, 2); multiples of 32 and of 8 * tiles.
+    """(outputs, inputs) in the order of the tensor core's registers, (outputs / (8 * tiles), inputs / 32, tiles, 32, 2); multiples of 8 * tiles and of 32.
 
     Lane l multiplies inputs 8 (l % 4) to 7 further of 32. Column c of tile n is output 2 tiles (c / 2) + 2 n + c % 2 of its group: of what comes out
     a lane then has 2 * tiles neighbours.
     """
     outputs, inputs = weight.shape
     parts = np.ascontiguousarray(weight).reshape(outputs // (8 * tiles), 4, tiles, 2, inputs // CHUNK, 4, 8)
-    ordered = np.ascontiguousarray(parts.transpose(4, 0, 2, 1, 3, 5, 6))     # chunk, group, tile, column / 2, column % 2, lane % 4, input
-    return ordered.view(np.uint32).reshape(inputs // CHUNK, outputs // (8 * tiles), tiles, 32, 2)
+    ordered = np.ascontiguousarray(parts.transpose(0, 4, 2, 1, 3, 5, 6))     # group, chunk, tile, column / 2, column % 2, lane % 4, input
+    return ordered.view(np.uint32).reshape(outputs // (8 * tiles), inputs // CHUNK, tiles, 32, 2)
 
 
 def _filled(array: NDArray, axis: int, size: int) -> NDArray:
@@ -44,7 +43,10 @@ def _up(width: int) -> int:
 
 
 class _Layer:
-    """A layer's arrays on the device: weights as kernels take them, bias with the rounding in it, shift, of so many outputs. bias: (outputs,), or one for each QP."""
+    """A layer's arrays on the device: weights as kernels take them, bias with the rounding in it, shift; both filled up to `outputs`.
+
+    bias: (outputs,), or one for each QP.
+    """
 
     def __init__(self, device: Device, weights: NDArray[np.uint32], bias: NDArray[np.int32], shift: NDArray[np.uint8], outputs: int) -> None:
         rounding = np.where(shift > 0, 1 << np.maximum(shift.astype(np.int32) - 1, 0), 0).astype(np.int32)
@@ -53,7 +55,10 @@ class _Layer:
 
 
 class SigmaNetwork:
-    """A model's integer network. arrays: as `zvc69.core.scale.SigmaNetwork.arrays`, which has checked them. Raises BackendError for widths that kernels have not."""
+    """A model's integer network. arrays: as `zvc69.core.scale.SigmaNetwork.arrays`, which has checked them.
+
+    Raises BackendError for widths that the kernels are not made for.
+    """
 
     hyper, latent = HYPER, LATENT
 
@@ -123,10 +128,9 @@ class SigmaNetwork:
         """
         positions, threads = rows * columns, 32 * _STEP_WARPS
         first = (self._in_blank if state is None else self._in)[step]
-        self._device.launch(f"sigma_step_in_{self._steps}", [blocks_of(positions // STRIP, _STEP_WARPS)], [threads],
-                            [features, *(state or (None, None)), r, step, *first.arguments, qp, positions, columns, scratch])
-        strips = rows * blocks_of(columns, 2 * STRIP) * 2
-        self._device.launch(f"sigma_step_out_{self._steps}", [blocks_of(strips, _STEP_WARPS)], [threads],
+        self._device.launch("sigma_step_in", [blocks_of(positions // STRIP, _STEP_WARPS)], [threads],
+                            [features, *(state or (None, None)), r, step, *first.arguments, qp, positions, columns, self._steps // CHUNK, scratch])
+        self._device.launch(f"sigma_step_out_{self._steps}", [rows // 4 * blocks_of(columns, 16)], [threads],
                             [scratch, *(argument for layer in self._out[step] for argument in layer.arguments), qp, copy, step, rows, columns, index[step]])
 
     def scratch_bytes(self, rows: int, columns: int) -> int:
