@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import gc
+from collections import deque
 from itertools import islice
 
 import numpy as np
@@ -15,6 +16,7 @@ from zvc69.media import Frame, Integrity
 
 from .codec_samples import picture as any_picture
 from .emulator import COMPILER, EmulatedDevice
+from .emulator.late import LateDevice
 from .inter_samples import MODEL, Coded, coded, symbols
 from .parse_digest import model_of, streams
 
@@ -69,6 +71,20 @@ def test_frames_parsed_ahead_are_the_same(clip):
     one_by_one = frames_of(decoder(clip.header), clip.packets)
     ahead = list(decoder(clip.header).decode_all(clip.packets))
     assert all(np.array_equal(a, b) for one, other in zip(one_by_one, ahead, strict=True) for a, b in zip(one.planes, other.planes))
+
+
+@pytest.mark.parametrize(("ahead", "seed"), [(0, 1), (0, 2), (2, 3)])
+def test_queues_of_symbols_and_pictures_wait_for_each_other_as_they_must(clip, monkeypatch, ahead, seed):
+    """However late each does what it must; symbols are read so many frames ahead."""
+    monkeypatch.setattr("zvc69.model.cuda_backend.CupyDevice", lambda: LateDevice(seed))
+    chain = decoder(clip.header)._chain
+    waiting, shown = deque(), []
+    for packet in clip.packets:
+        waiting += chain.parse(packet)
+        if len(waiting) > ahead:
+            shown += chain.show(waiting.popleft())
+    shown += [frame for step in waiting for frame in chain.show(step)] + chain.rest()
+    assert alike(shown, list(clip.frames))
 
 
 @pytest.mark.parametrize("depth", [10, 12])

@@ -64,11 +64,11 @@ class DeviceFrames:
             decoder.reconstruct(symbols.held, symbols.qp, slots, parsed.copy, parsed.filters, between=header.type == FrameType.B)
             if header.stored:
                 picture.on_device = decoder.keep()
-            return decoder.picture.download()
+            return decoder.download()
 
     def on_host(self, symbols: DeviceSymbols) -> Symbols:
         shape = self._shape
-        z, r = symbols.held.block.download()
+        z, r = self._decoder.symbols(symbols.held)
         packed = np.empty((shape.positions, 96), np.float32)
         step = step_of(shape.rows, shape.columns, 96).reshape(96, -1).T
         for k, of_step in enumerate(r):
