@@ -4,8 +4,9 @@
     python -m benchmarks.gpu --project          arithmetic alone: floors of the networks for cards by their data sheets; needs no GPU
     python -m benchmarks.gpu --emulate          everything on a CPU, in small: a rehearsal
 
-`main` has weights of no meaning until it is trained: of it the networks and the sigma network are timed, not its bytes. Vectors are given, not
-searched. Times are medians of several rounds with the device waited for at the end of each.
+`main` has weights of no meaning until it is trained, with as many coded symbols as a trained model has, about: its speed counts, not its bytes. Vectors are
+given, not searched. Times of parts are medians of several rounds with the device waited for at the end of each. A part that fails is reported, and the
+others run all the same.
 """
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import json
 import statistics
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -33,13 +35,15 @@ from zvc69.cuda.network import Networks, Plan  # noqa: E402
 from zvc69.cuda.pictures import PictureShape  # noqa: E402
 from zvc69.cuda.pipeline import DeviceModel, FrameCodec  # noqa: E402
 from zvc69.cuda.sigma import SigmaNetwork  # noqa: E402
+from zvc69.cuda.source import MODULES  # noqa: E402
 from zvc69.errors import Zvc69Error  # noqa: E402
 from zvc69.model import Backend, Model, create_backend, load_model  # noqa: E402
 
 from .gpu_checks import CHECKS, Setting  # noqa: E402
-from .gpu_models import SIZES, random_layers, random_sigma_arrays  # noqa: E402
+from .gpu_models import SIZES, SMALL, RandomDeviceModel, Size, random_layers, random_sigma_arrays  # noqa: E402
 from .gpu_pictures import frame, vectors_of  # noqa: E402
 from .gpu_roofline import card_named, floor_seconds, projection  # noqa: E402
+from .gpu_streams import Effort, endurance, stream_speed, streams_at_once  # noqa: E402
 from .onnx_numpy import NumpyRunner  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "gpu.json"
@@ -56,15 +60,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Zvc69Error as error:
         print(f"benchmarks.gpu: {error}", file=sys.stderr)
         return 2
-    report: dict = {"device": device.name, "emulated": options.emulate, "av": not AV_MISSING, "checks": {}, "speed": {}}
-    failed = run_checks(device, options, report)
-    if not failed and not options.checks_only:
-        for width, height in options.sizes:
-            report["speed"][f"{width}x{height}"] = speeds(device, PictureShape(width, height, 8), options)
+    report: dict = {"device": device.name, "emulated": options.emulate, "av": not AV_MISSING, "checks": {}, "failed": {}, "seconds": {}, "speed": {},
+                    "streams": {}}
+    run_checks(device, options, report)
+    if not options.checks_only:
+        run_speeds(device, options, report)
+    save(options, report)
+    print(table(report))
+    return 1 if report["failed"] else 0
+
+
+def save(options: argparse.Namespace, report: dict) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1) + "\n")
-    print(table(report))
-    return 1 if failed else 0
+
+
+def part(options: argparse.Namespace, report: dict, name: str, work: Callable[[], object]) -> object:
+    """What `work` gives; None where it fails or time is up, which the report says. No part stops the others."""
+    start = time.perf_counter()
+    if start > options.until:
+        report["failed"][name] = "not run: time is up"
+        print(f"FAILED {name}: {report['failed'][name]}", flush=True)
+        return None
+    try:
+        return work()
+    except Exception as error:
+        report["failed"][name] = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(f"FAILED {name}: {report['failed'][name]}", flush=True)
+        if not isinstance(error, AssertionError | Zvc69Error):
+            traceback.print_exc()
+        return None
+    finally:
+        report["seconds"][name] = round(time.perf_counter() - start, 2)
+        save(options, report)       # what is known is kept, whatever comes
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -75,6 +103,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, help="frames of the conformance check; default 8")
     parser.add_argument("--rounds", type=int, default=15, help="of each timing")
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--seconds", type=float, default=150, help="parts that have not begun by then are left out; default 150")
     parser.add_argument("--checks-only", action="store_true", help="no timings: for compute-sanitizer")
     parser.add_argument("--project", action="store_true", help="print the projection to other cards, and no more")
     parser.add_argument("--emulate", action="store_true", help="kernels on the CPU, for a rehearsal")
@@ -83,7 +112,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.sizes = options.sizes or ([(96, 64)] if options.emulate else [(416, 240)] if options.checks_only else [(1280, 720), (1920, 1080), (3840, 2160)])
     options.frames = options.frames or (4 if small else 8)
     options.rounds = 1 if options.emulate else options.rounds
+    options.until = time.perf_counter() + (options.seconds if not options.emulate else float("inf"))
     return options
+
+
+def sizes_of(options: argparse.Namespace) -> dict[str, Size]:
+    return SMALL if options.emulate else SIZES
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -108,25 +142,29 @@ def reference(model: Model) -> Backend:
         return Backend("numpy", NumpyRunner(model))
 
 
-def run_checks(device: Device, options: argparse.Namespace, report: dict) -> bool:
-    """Whether one failed."""
+def run_checks(device: Device, options: argparse.Namespace, report: dict) -> None:
     model = load_model(options.model)
     # The largest of the sizes would take long on the CPU.
     setting = Setting(device, PictureShape(*options.sizes[0], 8), model, reference(model), options.frames, options.model)
+    part(options, report, "kernels compiled", lambda: compile_all(device))
     for name, run in CHECKS.items():
-        start = time.perf_counter()
-        try:
-            said, right = run(setting), True
-        except (AssertionError, Zvc69Error) as error:
-            said, right = f"{type(error).__name__}: {error}", False
-        report["checks"][name] = {"passed": right, "says": said, "seconds": round(time.perf_counter() - start, 2)}
-        print(f"{'ok    ' if right else 'FAILED'} {name}: {said}", flush=True)
-    return not all(entry["passed"] for entry in report["checks"].values())
+        said = part(options, report, name, lambda run=run: run(setting))
+        report["checks"][name] = {"passed": said is not None, "says": report["failed"].get(name, said), "seconds": report["seconds"].get(name, 0)}
+        if said is not None:
+            print(f"ok     {name}: {said}", flush=True)
+
+
+def compile_all(device: Device) -> None:
+    """So that no other part's time has it in it."""
+    if isinstance(device, CupyDevice):
+        for module in MODULES:
+            device.load(module)
 
 
 def timed(device: Device, work: Callable[[], object], rounds: int) -> float:
     """Median seconds of one run."""
-    work()
+    if rounds > 1:
+        work()
     repeats = 4 if rounds > 1 else 1
     device.synchronise()
     found = []
@@ -139,11 +177,36 @@ def timed(device: Device, work: Callable[[], object], rounds: int) -> float:
     return statistics.median(found)
 
 
-def speeds(device: Device, shape: PictureShape, options: argparse.Namespace) -> dict:
-    out: dict = {"codec": codec_speed(device, shape, options)}
-    for name in options.models:
-        out[name] = network_speed(device, shape, name, options)
-    return out
+def run_speeds(device: Device, options: argparse.Namespace, report: dict) -> None:
+    """Whole streams first, then their parts."""
+    model, shapes = load_model(options.model), [PictureShape(*size, 8) for size in options.sizes]
+    effort = Effort(0.0, 2, (2,), 4) if options.emulate else Effort(0.5, 32, (1, 2, 4), 1000)
+    weights = {name: part(options, report, f"weights of {name}", lambda name=name: DeviceModel(device, model) if name == "lite" else
+                          RandomDeviceModel(device, model, sizes_of(options)[name])) for name in options.models}
+    for name, of_model in weights.items():
+        for shape in shapes if of_model is not None else ():
+            size = f"{shape.width}x{shape.height}"
+
+            def run(what: str, work: Callable[[], dict], name: str = name, size: str = size) -> None:
+                found = part(options, report, f"{what}, {name}, {size}", work)
+                if found is not None:
+                    report["streams"].setdefault(f"{name}, {size}", {})[what] = found
+
+            run("unfiltered", lambda: stream_speed(device, of_model, shape, effort))
+            if name == "lite":
+                run("with the loop filter", lambda: stream_speed(device, of_model, shape, effort, filtered=True))
+            if shape is shapes[min(1, len(shapes) - 1)]:
+                run("several at once", lambda: streams_at_once(device, of_model, shape, effort))
+                run("endurance", lambda: endurance(device, of_model, shape, effort))
+    for shape in shapes:
+        size = f"{shape.width}x{shape.height}"
+        speed = report["speed"][size] = {}
+        work = {"codec": lambda: codec_speed(device, shape, options)}
+        work |= {name: lambda name=name: network_speed(device, shape, name, options) for name in options.models}
+        for name, measure in work.items():
+            found = part(options, report, f"parts, {name}, {size}", measure)
+            if found is not None:
+                speed[name] = found
 
 
 def codec_speed(device: Device, shape: PictureShape, options: argparse.Namespace) -> dict[str, float]:
@@ -207,7 +270,7 @@ def codec_speed(device: Device, shape: PictureShape, options: argparse.Namespace
 
 def network_speed(device: Device, shape: PictureShape, name: str, options: argparse.Namespace) -> dict:
     """Milliseconds of each launch of a P frame's networks beside their floor, with weights of no meaning; and of the sigma network of that width."""
-    size, card = SIZES[name], card_named(device.name)
+    size, card = sizes_of(options)[name], card_named(device.name)
     weights = DeviceModel(device, load_model(options.model))
     weights.integers(True).sigma = SigmaNetwork(device, random_sigma_arrays(size))
     codec = FrameCodec(weights, shape, graphs=False)
@@ -231,17 +294,27 @@ def table(report: dict) -> str:
     """The report for people: Markdown."""
     rows = [f"# {report['device']}", "", "| check | | |", "|---|---|---|"]
     rows += [f"| {name} | {'ok' if entry['passed'] else 'FAILED'} | {entry['says']} |" for name, entry in report["checks"].items()]
+    others = {name: why for name, why in report["failed"].items() if name not in report["checks"]}
+    rows += ["", "| failed | |", "|---|---|", *(f"| {name} | {why} |" for name, why in others.items())] if others else []
+    rows += ["", "## Whole streams", "Vectors given, entropy coding included; main has weights of no meaning. Three frames under way; latency is with one alone."]
+    for what in dict.fromkeys(what for found in report["streams"].values() for what in found):
+        entries = {title: found[what] for title, found in report["streams"].items() if what in found}
+        names = list(dict.fromkeys(name for figures in entries.values() for name in figures))
+        rows += ["", f"| {what} | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+        rows += [f"| {title} | {' | '.join(f'{figures[name]:.4g}' if name in figures else '' for name in names)} |" for title, figures in entries.items()]
     for size, speed in report["speed"].items():
-        codec = speed.pop("codec")
-        rows += ["", f"## {size}", "", "| released model | ms | frames/s |", "|---|---|---|"]
-        rows += [f"| {name} | {value:.3f} | {1e3 / value:.0f} |" if name != "bytes of the frame" else f"| {name} | {value:.0f} | |"
-                 for name, value in codec.items()]
+        if (codec := speed.get("codec")) is not None:
+            rows += ["", f"## {size}: parts", "", "| released model | ms | frames/s |", "|---|---|---|"]
+            rows += [f"| {name} | {value:.3f} | {1e3 / value:.0f} |" if name != "bytes of the frame" else f"| {name} | {value:.0f} | |"
+                     for name, value in codec.items()]
         for model, launches in speed.items():
+            if model == "codec":
+                continue
             rows += ["", f"| {model} (weights of no meaning) | ms | GMAC | MB | TFLOP/s | GB/s | times floor |", "|---|---|---|---|---|---|---|"]
             for name, figures in launches.items():
                 cells = [figures.get(key) for key in ("ms", "GMAC", "MB", "TFLOP/s", "GB/s", "times floor")]
                 rows.append(f"| {name} | " + " | ".join("" if value is None else f"{value:.3g}" for value in cells) + " |")
-        speed["codec"] = codec
+    rows += ["", "| part | seconds |", "|---|---|", *(f"| {name} | {seconds:.1f} |" for name, seconds in report["seconds"].items() if seconds >= 0.1)]
     return "\n".join(rows)
 
 

@@ -18,6 +18,7 @@ from zvc69.codec.temporal import fetch_state, predict
 from zvc69.core import entropy, loopfilter, pack, quantise
 from zvc69.core.motion import KERNELS, MotionField
 from zvc69.core.reference import motion_search
+from zvc69.cuda import stream
 from zvc69.cuda.device import Device
 from zvc69.cuda.entropy import Call, Decoder, Encoder, Tables, check
 from zvc69.cuda.latents import FrameKind
@@ -32,6 +33,7 @@ from zvc69.model.cuda_backend import CudaBackend
 from zvc69.profiler import Profiler
 
 from .gpu_pictures import frame, vectors_of
+from .gpu_streams import Clip, ways_to_give
 
 
 @dataclass(frozen=True)
@@ -274,6 +276,36 @@ def check_streams(s: Setting) -> str:
     return f"{types}, {sum(len(packet.payload) for packet in packets)} bytes: symbols the same, samples within {worst}, {unlike:.3%} by more than one level"
 
 
+def check_under_way(s: Setting) -> str:
+    """Frames under way come out as one by one; several streams at once; planes from the host and, by every way there is, from the device."""
+    weights, clip, count = DeviceModel(s.device, s.model), Clip(s.device, s.shape, s.frames), 3
+    alone = stream.StreamEncoder(weights, s.shape, in_flight=1, graphs=False)
+    want = [entry.substreams for entry in alone.run(clip.to_encode(alone, clip.host))]
+    encoders = [stream.StreamEncoder(weights, s.shape) for _ in range(count)]
+    given, got = [clip.to_encode(encoder, clip.host) for encoder in encoders], [[] for _ in encoders]
+    for _ in want:
+        for encoder, frames, coded in zip(encoders, given, got):
+            encoder.put(next(frames))
+            coded += encoder.ready()
+    for encoder, coded in zip(encoders, got):
+        assert [entry.substreams for entry in coded + encoder.flush()] == want, "frames under way have other bytes"
+    ways = ways_to_give(s.device)
+    for name, way in ways.items():
+        there = [tuple(way(plane) for plane in planes) for planes in clip.there]
+        assert [entry.substreams for entry in encoders[0].run(clip.to_encode(encoders[0], there))] == want, f"frames by {name} have other bytes"
+    packets, shown = [(substreams, None) for substreams in want], []
+    for on_device in (False, True):
+        decoder = stream.StreamDecoder(weights, s.shape, on_device=on_device)
+        shown.append(list(decoder.run(clip.to_decode(decoder, packets, None))))
+    codec = alone.codec
+    for host, there in zip(*shown):
+        for a, b in zip(host.planes, there.planes):
+            same(f"frame {host.number}, fetched and on the device", s.device.download(b), a)
+    for got_plane, made in zip(shown[0][-1].planes, codec.picture.download()):
+        same("last picture, decoded", got_plane, made)
+    return f"{len(want)} frames, {count} streams at once and by {', '.join(ways)}: the same bytes and pictures as one by one"
+
+
 CHECKS: dict[str, Callable[[Setting], str]] = {
     "pictures": check_pictures, "motion search": check_motion, "loop filter": check_loop_filter, "rounding": check_rounding, "entropy": check_entropy,
-    "conformance": check_conformance, "streams": check_streams}
+    "conformance": check_conformance, "streams": check_streams, "frames under way": check_under_way}

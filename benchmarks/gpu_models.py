@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from zvc69.cuda.device import Buffer, Device
-from zvc69.cuda.network import StageLayers
+from zvc69.cuda.latents import DeviceIntegers
+from zvc69.cuda.network import Plan, StageLayers
+from zvc69.cuda.pipeline import DeviceModel
 from zvc69.cuda.program import Layer, fragments
+from zvc69.cuda.sigma import SigmaNetwork
+from zvc69.model import Model
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,9 @@ class Size:
     mean: int
     sigma: int
 
+
+SMALL = {"lite": Size(64, 1, 1, 1, 64, 32), "main": Size(96, 1, 1, 1, 64, 32)}
+"""For a rehearsal."""
 
 SIZES = {"lite": Size(128, 2, 2, 4, 96, 64), "main": Size(288, 3, 3, 6, 192, 96)}
 
@@ -57,7 +64,8 @@ class RandomWeights:
                      stride=2 if kernel == 4 else 1, pad=1)
 
     def per_qp(self, product: str) -> Buffer:
-        return self._device.upload(np.ones((64, self._outputs(product)), np.float32))
+        """Small, so that values stay in a half's range and latents are a few steps, as those of a trained model."""
+        return self._device.upload(np.full((64, self._outputs(product)), 0.02, np.float32))
 
     def same(self, value: str, of: str, channels: int) -> None:
         pass
@@ -92,4 +100,25 @@ def random_sigma_arrays(size: Size) -> dict[str, np.ndarray]:
         layer(f"step{k}_spatial", (size.sigma, 3, 3))
         layer(f"step{k}_mix", (size.sigma, size.sigma))
         layer(f"step{k}_out", (96, size.sigma), True)
+        # One channel in 16 is coded, the others are below any index: about as many symbols as a trained model codes.
+        arrays[f"step{k}_out.weight"] = rng.integers(-1, 2, (96, size.sigma), dtype=np.int8)
+        arrays[f"step{k}_out.bias"] = np.tile(np.where(np.arange(96) % 16 == k, 16 << 8, -(64 << 8)).astype(np.int32), (8, 1))
     return arrays
+
+
+class RandomDeviceModel(DeviceModel):
+    """A model of any size on a device, with weights of no meaning; tables are `model`'s. What it codes it decodes."""
+
+    def __init__(self, device: Device, model: Model, size: Size) -> None:
+        super().__init__(device, model)
+        self._sigma = SigmaNetwork(device, random_sigma_arrays(size))
+        self._of_size = {slots: Plan(random_layers(device, size, slots)) for slots in (False, True)}
+        device.synchronise()
+
+    def integers(self, inter: bool) -> DeviceIntegers:
+        integers = super().integers(inter)
+        integers.sigma = self._sigma
+        return integers
+
+    def plan(self, slots: bool) -> Plan:
+        return self._of_size[slots]

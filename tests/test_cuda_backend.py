@@ -11,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from benchmarks import gpu
 from benchmarks.gpu_checks import CHECKS
 from zvc69 import Decoder, Encoder, model
 from zvc69.cuda import device
@@ -136,15 +137,33 @@ def test_stages_of_frames_that_interleave_are_refused():
 
 @emulated
 def test_gpu_benchmark_can_be_rehearsed_where_pyav_is_missing(tmp_path):
-    """The script as it runs on a machine with a GPU, but for the GPU; nothing may import PyAV or ONNX Runtime there."""
+    """The script as it runs on a machine with a GPU, but for the GPU: checks, whole streams, parts; nothing may import PyAV or ONNX Runtime there."""
     hide = "import sys, importlib.util as u; f = u.find_spec; u.find_spec = lambda n, *a: None if n in ('av', 'onnxruntime') else f(n, *a); "
     run = "import benchmarks.gpu as g; sys.exit(g.main(sys.argv[1:]))"
-    done = subprocess.run([sys.executable, "-c", hide + run, "--emulate", "--model", TINY, "--checks-only", "--frames", "4", "--out",
-                           str(tmp_path / "gpu.json")], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    done = subprocess.run([sys.executable, "-c", hide + run, "--emulate", "--model", TINY, "--sizes", "64x32", "--frames", "4", "--out",
+                           str(tmp_path / "gpu.json")], cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "gpu.json").read_text())
-    assert report["av"] is False and all(entry["passed"] for entry in report["checks"].values()) and set(report["checks"]) == set(CHECKS)
-    assert "| conformance | ok |" in done.stdout
+    assert report["av"] is False and report["failed"] == {}, done.stdout
+    assert all(entry["passed"] for entry in report["checks"].values()) and set(report["checks"]) == set(CHECKS)
+    assert set(report["streams"]) == {"lite, 64x32", "main, 64x32"} and set(report["speed"]["64x32"]) == {"codec", "lite", "main"}
+    for of_model in report["streams"].values():
+        assert of_model["endurance"]["allocations"] == of_model["endurance"]["synchronising calls"] == 0
+        assert of_model["unfiltered"]["bytes of a P frame"] > 0 and of_model["several at once"]["decode, 2 streams, frames/s"] > 0
+    assert "| conformance | ok |" in done.stdout and "FAILED" not in done.stdout
+
+
+def test_gpu_benchmark_goes_on_when_a_part_fails(tmp_path, capsys, monkeypatch):
+    def broken(setting):
+        raise TypeError("of some kind")
+
+    monkeypatch.setattr(gpu, "CHECKS", {"first": broken, "second": lambda setting: "fine"})
+    monkeypatch.setattr(gpu, "_device", lambda options: EmulatedDevice())
+    monkeypatch.setattr(gpu, "reference", lambda model: None)
+    assert gpu.main(["--emulate", "--checks-only", "--model", TINY, "--out", str(tmp_path / "gpu.json")]) == 1
+    report = json.loads((tmp_path / "gpu.json").read_text())
+    assert report["failed"] == {"first": "TypeError: of some kind"} and report["checks"]["second"]["passed"]
+    assert "| first | FAILED | TypeError: of some kind |" in capsys.readouterr().out
 
 
 def test_gpu_benchmark_says_why_it_cannot_run(no_cache):

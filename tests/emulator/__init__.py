@@ -157,6 +157,9 @@ class EmulatedDevice:
     def memory_used(self) -> int:
         return 0
 
+    def release(self) -> None:
+        pass
+
     def copy(self, source: np.ndarray, to: np.ndarray) -> None:
         to[...] = source
 

@@ -107,7 +107,11 @@ class Device(Protocol):
     def reached(self, event: Event) -> bool: ...
 
     def memory_used(self) -> int:
-        """Bytes of the device that are taken, what is held in reserve for later included."""
+        """Bytes of the device that are taken, by whomever, and what is held in reserve included."""
+        ...
+
+    def release(self) -> None:
+        """Gives back what is held in reserve."""
         ...
 
     def copy(self, source: Buffer, to: Buffer) -> None:
@@ -314,6 +318,9 @@ class CupyDevice:
         free, total = self._cupy.cuda.runtime.memGetInfo()
         return total - free
 
+    def release(self) -> None:
+        self._cupy.get_default_memory_pool().free_all_blocks()
+
     def address(self, buffer: Buffer) -> int:
         return buffer.data.ptr
 
@@ -343,12 +350,15 @@ class CupyDevice:
         except (self._cupy.cuda.driver.CUDADriverError, self._cupy.cuda.runtime.CUDARuntimeError) as error:
             raise BackendError(f"{self.name}: {kernel} cannot be run: {error}") from error
 
+    def load(self, module: str) -> None:
+        """A file of kernels/, compiled if it has to be; launches do that themselves when they need it. Raises BackendError."""
+        loaded = self._cupy.RawModule(path=str(self._compiler.cubin(module, self.architecture)))
+        for name in source.kernels(module):
+            self._functions[name] = loaded.get_function(name)
+
     def _function(self, kernel: str, shared: int) -> Any:
         if kernel not in self._functions:
-            module = source.module_of(kernel)
-            loaded = self._cupy.RawModule(path=str(self._compiler.cubin(module, self.architecture)))
-            for name in source.kernels(module):
-                self._functions[name] = loaded.get_function(name)
+            self.load(source.module_of(kernel))
         function = self._functions[kernel]
         if shared > function.max_dynamic_shared_size_bytes:
             function.max_dynamic_shared_size_bytes = shared
