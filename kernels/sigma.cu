@@ -243,7 +243,7 @@ extern "C" __global__ void __launch_bounds__(32) sigma_hyper_in(const int16_t* z
 
 // Depthwise, 1x1, and its 16 f + 4 p + q channels to feature f of block (4 i + p, 4 j + q): hs (16 * positions, 48). A block has a strip. Outputs come
 // block by block of the 16 (the host has put the weights in that order): neighbours in memory. Shared: 16 * (width + 32) bytes.
-extern "C" __global__ void __launch_bounds__(256) sigma_hyper_out(const uint8_t* in, int width, const uint32_t* spatial, const int32_t* spatial_bias,
+extern "C" __global__ void __launch_bounds__(768) sigma_hyper_out(const uint8_t* in, int width, const uint32_t* spatial, const int32_t* spatial_bias,
                                                                  const int32_t* spatial_shift, const uint32_t* weights, const int32_t* bias,
                                                                  const int32_t* shift, int rows, int columns, uint8_t* hs) {
     using namespace zvc;

@@ -51,6 +51,17 @@ extern "C" __global__ void scan(float* x, int n) {
     }
     x[threadIdx.x] = sum;
 }
+extern "C" __global__ void bytes_multiplied(const uint32_t* a, const uint32_t* b, int* d) {
+    uint32_t left[4], right[2];
+    int sum[4];
+    for (int n = 0; n < 4; ++n) left[n] = a[4 * threadIdx.x + n], sum[n] = d[4 * threadIdx.x + n];
+    for (int n = 0; n < 2; ++n) right[n] = b[2 * threadIdx.x + n];
+    zvc::device::multiply_add(sum, left, right);
+    for (int n = 0; n < 4; ++n) d[4 * threadIdx.x + n] = sum[n];
+}
+extern "C" __global__ void bytes_packed(const int* x, uint32_t* out) {
+    out[threadIdx.x] = zvc::device::pack_bytes(x[4 * threadIdx.x], x[4 * threadIdx.x + 1], x[4 * threadIdx.x + 2], x[4 * threadIdx.x + 3]);
+}
 extern "C" __global__ void beyond(float* x, int n) { x[threadIdx.x + n] = 1; }
 extern "C" __global__ void unaligned(float* x, int n) { reinterpret_cast<uint4*>(x + n)->x = 1; }
 '''
@@ -94,6 +105,33 @@ def test_threads_that_cannot_meet_are_found(kernel, problem):
 
 def test_shuffles_take_the_lanes_of_their_own_warp():
     assert np.array_equal(launched("scan", memory()), np.concatenate([np.cumsum(np.arange(n, n + 32)) for n in (0, 32)]))
+
+
+def on_a_warp(kernel: str, *arrays: np.ndarray) -> None:
+    run(library(), kernel, [1], [32], [ctypes.c_void_p(array.ctypes.data) for array in arrays], seed=1)
+
+
+def test_byte_products_have_the_manuals_registers():
+    """PTX ISA, matrix fragments of mma.m16n8k32 with .u8 and .s8: element i of a lane's a is in row g or g + 8, and so on."""
+    rng = np.random.default_rng(3)
+    left, right, before = rng.integers(0, 256, (16, 32)), rng.integers(-128, 128, (32, 8)), rng.integers(-1000, 1000, (16, 8))
+    lane, i = np.arange(32)[:, None], np.arange(16)
+    group, thread = lane // 4, lane % 4
+    a = left[np.where((i < 4) | ((i >= 8) & (i < 12)), group, group + 8), thread * 4 + (i & 3) + 16 * (i >= 8)].astype(np.uint8)
+    i = np.arange(8)
+    b = right[thread * 4 + (i & 3) + 16 * (i >= 4), np.broadcast_to(group, (32, 8))].astype(np.int8)
+    i = np.arange(4)
+    rows, columns = np.where(i < 2, group, group + 8), thread * 2 + (i & 1)
+    d = before[rows, columns].astype(np.int32)
+    on_a_warp("bytes_multiplied", a, b, d)
+    assert np.array_equal(d, (before + left @ right)[rows, columns])
+
+
+def test_bytes_saturate_and_the_first_is_the_lowest():
+    x = np.random.default_rng(3).integers(-300, 600, (32, 4)).astype(np.int32)
+    out = np.zeros(32, np.uint32)
+    on_a_warp("bytes_packed", x, out)
+    assert np.array_equal(out.view(np.uint8).reshape(32, 4), x.clip(0, 255))
 
 
 @pytest.mark.parametrize(("kernel", "by"), [("beyond", 1), ("unaligned", 1)])

@@ -111,7 +111,7 @@ class SigmaNetwork:
         """z (rows, columns, 48) int16 to out (4 rows * 4 columns, 48) uint8; scratch: uint8, as many as `scratch_bytes`."""
         strips = blocks_of(rows * columns, STRIP)
         self._device.launch("sigma_hyper_in", [strips, self._width // CHUNK], [32], [z, *self._hyper_in.arguments, rows * columns, scratch])
-        self._device.launch("sigma_hyper_out", [strips], [256],
+        self._device.launch("sigma_hyper_out", [strips], [16 * HYPER],      # a warp for each 32 outputs
                             [scratch, self._width, *self._hyper_spatial.arguments, *self._hyper_out.arguments, rows, columns, out],
                             shared=STRIP * (self._width + _PADDING))
 
