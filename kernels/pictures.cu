@@ -33,19 +33,47 @@ __device__ __forceinline__ GroupAt group_at(const Geometry& g, int position, int
     return {1 + chroma / 2, 4 * j, 4 * i + 2 * (chroma & 1), (g.width + 1) / 2, (g.height + 1) / 2, 2};
 }
 
+// `count` samples of a row from x on, its last one repeated, into words; at once where they are aligned.
+template <int count, class Sample>
+__device__ __forceinline__ void load_row(const Sample* row, int x, int width, uint32_t* words) {
+    constexpr int kBits = 8 * static_cast<int>(sizeof(Sample)), kEach = 32 / kBits, kWords = count / kEach;
+    const Sample* from = row + x;
+    if (x + count <= width && reinterpret_cast<uint64_t>(from) % (4 * kWords) == 0) {
+        if constexpr (kWords == 1) {
+            words[0] = *reinterpret_cast<const uint32_t*>(from);
+        } else {
+#pragma unroll
+            for (int n = 0; n < kWords; n += 2) {
+                const uint2 two = reinterpret_cast<const uint2*>(from)[n / 2];
+                words[n] = two.x;
+                words[n + 1] = two.y;
+            }
+        }
+        return;
+    }
+#pragma unroll
+    for (int n = 0; n < kWords; ++n) words[n] = 0;
+#pragma unroll
+    for (int n = 0; n < count; ++n) words[n / kEach] |= static_cast<uint32_t>(row[limited(x + n, 0, width - 1)]) << n % kEach * kBits;
+}
+
 template <class Sample>
 __device__ void pack_group(const Sample* const planes[3], float scale, const Geometry& g, uint16_t* out) {
     const int item = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
     if (item >= g.positions * kGroups) return;
     const GroupAt at = group_at(g, item / kGroups, item % kGroups);
     const Sample* plane = chosen(planes, at.plane);
+    constexpr int kBits = 8 * static_cast<int>(sizeof(Sample)), kEach = 32 / kBits, kWords = kGroup / kEach;
+    uint32_t words[kWords];
+    if (at.rows == 1) {
+        load_row<kGroup>(plane + limited(at.y, 0, at.height - 1) * at.width, at.x, at.width, words);
+    } else {
+#pragma unroll
+        for (int n = 0; n < 2; ++n) load_row<kGroup / 2>(plane + limited(at.y + n, 0, at.height - 1) * at.width, at.x, at.width, words + n * kWords / 2);
+    }
     float level[kGroup];
 #pragma unroll
-    for (int n = 0; n < kGroup; ++n) {
-        const int row = at.rows == 1 ? 0 : n / 4, column = at.rows == 1 ? n : n % 4;
-        const int y = limited(at.y + row, 0, at.height - 1), x = limited(at.x + column, 0, at.width - 1);
-        level[n] = static_cast<float>(plane[y * at.width + x]) * scale - kCentre;
-    }
+    for (int n = 0; n < kGroup; ++n) level[n] = static_cast<float>(static_cast<Sample>(words[n / kEach] >> n % kEach * kBits)) * scale - kCentre;
     reinterpret_cast<uint4*>(out)[item] = make_uint4(pack_halves(level[0], level[1]), pack_halves(level[2], level[3]),
                                                      pack_halves(level[4], level[5]), pack_halves(level[6], level[7]));
 }
