@@ -42,6 +42,18 @@ __device__ __forceinline__ uint32_t sad4(uint32_t a, uint32_t b, uint32_t c) {
 using Shared = uint32_t;
 __device__ __forceinline__ Shared shared_address(const void* at) { return static_cast<uint32_t>(__cvta_generic_to_shared(at)); }
 
+__device__ __forceinline__ uint32_t load_byte(Shared at) {
+    uint32_t out;
+    asm volatile("ld.shared.u8 %0, [%1];" : "=r"(out) : "r"(at) : "memory");
+    return out;
+}
+
+__device__ __forceinline__ uint32_t load_word(Shared at) {
+    uint32_t out;
+    asm volatile("ld.shared.u32 %0, [%1];" : "=r"(out) : "r"(at) : "memory");
+    return out;
+}
+
 // Four bytes, `a` the lowest, each within 0..255.
 __device__ __forceinline__ uint32_t pack_bytes(int a, int b, int c, int d) {
     uint32_t upper, out;

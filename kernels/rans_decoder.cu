@@ -27,14 +27,14 @@ constexpr unsigned kThreads = 256, kLists = 3, kFirstLoader = 64;
 // A block's shared memory: this, then the guesses, then the entries.
 struct Work {
     uint32_t at[kLists][kChunk];     // places of symbols in the call
-    uint32_t where[kLists][kChunk];  // first entry of a symbol's table << 8 | table
+    uint2 tables[kLists][kChunk];    // their tables: where guesses and entries begin in shared memory
     uint16_t words[kWords + kMaxLanes];  // word n of the stream is at n % kWords; the first ones are behind the last once more
     uint8_t symbols[2][kChunk];
     uint32_t info[256];
     uint32_t word[2];                // where the decoding warp was after the last chunks
     uint32_t raw, bad_escape;
 };
-static_assert(sizeof(Work) == 16464, "is in zvc69/cuda/entropy.py too");
+static_assert(sizeof(Work) == 22608, "is in zvc69/cuda/entropy.py too");
 
 // 57 bits or more that lie `used` bits before `end`, the next one on top. Reads whole words: 15 bytes before and 8 behind what there is.
 __device__ __forceinline__ uint64_t raw_window(const uint8_t* end, uint32_t used) {
@@ -58,11 +58,17 @@ __device__ __forceinline__ unsigned shifts_before(unsigned shift, unsigned lane,
     return before;
 }
 
+struct Lookup {
+    device::Shared guesses;  // [table][slot >> group]: symbol of the group's first slot, a byte
+    device::Shared entries;  // of a table's symbols one behind the other, then one that begins at kProbTotal: frequency 16 | start 16
+    unsigned group;
+};
+
 // What of a substream is brought to shared memory: symbols [from, from + count) of its list, words [begin, end). Loads come before stores:
 // the way to memory is gone once. kTaking threads take part, of which this is number `thread`.
 template <unsigned kTaking, unsigned kMostWords>
-__device__ __forceinline__ void bring(Work& work, unsigned buffer, const uint2* list, uint32_t from, uint32_t count, const uint8_t* bytes, uint32_t size,
-                                      uint32_t begin, uint32_t end, unsigned thread) {
+__device__ __forceinline__ void bring(Work& work, const Lookup& lookup, unsigned buffer, const uint2* list, uint32_t from, uint32_t count,
+                                      const uint8_t* bytes, uint32_t size, uint32_t begin, uint32_t end, unsigned thread) {
     constexpr unsigned kSymbols = (kChunk + kTaking - 1) / kTaking, kEach = (kMostWords + kTaking - 1) / kTaking;
     uint2 symbols[kSymbols] = {};
     uint16_t words[kEach] = {};  // behind the end anything will do: the call is found too long when it has been read
@@ -78,7 +84,8 @@ __device__ __forceinline__ void bring(Work& work, unsigned buffer, const uint2* 
     for (unsigned n = 0; n < kSymbols; ++n) {
         if (n * kTaking + thread >= count) continue;
         work.at[buffer][n * kTaking + thread] = symbols[n].x;
-        work.where[buffer][n * kTaking + thread] = symbols[n].y;
+        const uint32_t table = symbols[n].y & 255, entry = symbols[n].y >> 8;
+        work.tables[buffer][n * kTaking + thread] = make_uint2(lookup.guesses + (table << (kProbBits - lookup.group)), lookup.entries + 4 * entry);
     }
 #pragma unroll
     for (unsigned n = 0; n < kEach; ++n) {
@@ -89,34 +96,32 @@ __device__ __forceinline__ void bring(Work& work, unsigned buffer, const uint2* 
     }
 }
 
-struct Lookup {
-    const uint8_t* guesses;   // [table][slot >> group]: symbol of the group's first slot
-    const uint32_t* entries;  // of a table's symbols one behind the other, then one that begins at kProbTotal: frequency 16 | start 16
-    unsigned group;
-};
-
 // `left` symbols, rounds of `width`. kPairs: groups are of two slots, the second of which belongs to the first one's symbol or to the next.
-template <bool kPairs>
-__device__ __forceinline__ void decode_chunk(const Lookup& lookup, const uint32_t* places, const uint16_t* words, uint8_t* symbols, unsigned left,
-                                             unsigned width, unsigned lane, uint32_t below, uint32_t& state, uint32_t& word) {
-    const unsigned group = kPairs ? 1 : lookup.group;
-    const bool there = lane < width;
-    uint32_t next = there && lane < left ? places[lane] : 0;
+// coarse: Lookup's group where it is another. kWhole: of 32 lanes, all of which have a symbol in every round. What does not wait for a state is
+// loaded rounds before.
+template <bool kPairs, bool kWhole>
+__device__ __forceinline__ void decode_chunk(const uint2* tables, unsigned coarse, const uint16_t* words, uint8_t* symbols, unsigned left, unsigned lanes,
+                                             unsigned lane, uint32_t below, uint32_t& state, uint32_t& word) {
+    const unsigned group = kPairs ? 1 : coarse, width = kWhole ? kMaxLanes : lanes;
+    const bool there = kWhole || lane < width;
+    const uint2 first = there && lane < left ? tables[lane] : tables[0];  // lanes without a symbol look up another one's
+    const auto table_of = [&](unsigned begin) { return there && begin + (kWhole ? 0 : lane) < left ? tables[begin + lane] : first; };
+    uint2 next = first, second_next = table_of(width);
+    uint32_t ahead = words[word % kWords + lane];  // the words that the lanes might take
 #pragma unroll 1
     for (unsigned begin = 0; begin < left; begin += width) {
-        const uint32_t where = next;
-        const bool active = there && begin + lane < left;
-        const unsigned ahead = begin + width + lane;
-        next = there && ahead < left ? places[ahead] : 0;
-        const uint8_t* guesses = lookup.guesses + ((where & 255) << (kProbBits - group));
-        const uint32_t* entries = lookup.entries + (where >> 8);
+        const bool active = kWhole || (there && begin + lane < left), more = begin + width < left;
+        const uint2 table = next;
+        next = second_next;
+        second_next = table_of(begin + 2 * width);
 
         const uint32_t slot = state & (kProbTotal - 1), high = state >> kProbBits;
-        uint32_t symbol = guesses[slot >> group];
-        uint32_t own = entries[symbol], other = entries[symbol + 1];
+        uint32_t symbol = device::load_byte(table.x + (slot >> group));
+        const device::Shared at = table.y + 4 * symbol;
+        uint32_t own = device::load_word(at), other = device::load_word(at + 4);
         while (!kPairs && slot >= (other & 0xFFFF)) {
             own = other;
-            other = entries[++symbol + 1];
+            other = device::load_word(table.y + 4 * ++symbol + 4);
         }
         uint32_t decoded = (own >> 16) * high + (slot - (own & 0xFFFF));
         if (kPairs) {
@@ -125,13 +130,13 @@ __device__ __forceinline__ void decode_chunk(const Lookup& lookup, const uint32_
             decoded = second ? otherwise : decoded;
             symbol += second;
         }
-        decoded = active ? decoded : state;
+        if (!kWhole) decoded = active ? decoded : state;
         const bool needs = decoded < kLowerBound;  // not where nothing was decoded
         const unsigned need = __ballot_sync(kWholeWarp, needs);
-        uint32_t taken = words[word % kWords + static_cast<unsigned>(__popc(need & below))];
-        make_now(taken);
+        const uint32_t taken = __shfl_sync(kWholeWarp, ahead, __popc(need & below));
         state = needs ? decoded << 16 | taken : decoded;
         word += static_cast<unsigned>(__popc(need));
+        if (more) ahead = words[word % kWords + lane];
         if (active) symbols[begin + lane] = static_cast<uint8_t>(symbol);
     }
 }
@@ -150,13 +155,13 @@ __device__ __forceinline__ void load_table(uint8_t* to, const uint8_t* from, int
 }
 
 // Values of `left` symbols that have been decoded, with their raw bits.
-__device__ __forceinline__ void make_values(const Work& work, unsigned list, const uint8_t* symbols, unsigned left, unsigned width, unsigned lane,
-                                            const uint8_t* end, uint32_t size, uint32_t& raw, bool& bad_escape, int16_t* values) {
+__device__ __forceinline__ void make_values(const Work& work, const Lookup& lookup, unsigned list, const uint8_t* symbols, unsigned left, unsigned width,
+                                            unsigned lane, const uint8_t* end, uint32_t size, uint32_t& raw, bool& bad_escape, int16_t* values) {
     for (unsigned begin = 0; begin < left; begin += width) {
         const unsigned n = begin + lane;
         const bool active = lane < width && n < left;
         const uint32_t symbol = active ? symbols[n] : 0;
-        const TableInfo t = unpack_info(active ? work.info[work.where[list][n] & 255] : 0);
+        const TableInfo t = unpack_info(active ? work.info[(work.tables[list][n].x - lookup.guesses) >> (kProbBits - lookup.group)] : 0);
         int32_t value = t.first + static_cast<int32_t>(symbol);
         if (__any_sync(kWholeWarp, active && has_raw_bits(symbol, t))) {
             const bool escape = active && symbol == t.escape, plain = active && !escape && t.shift != 0;
@@ -275,9 +280,9 @@ extern "C" __global__ void __launch_bounds__(256) rans_decode(const uint8_t* pay
     const uint8_t* bytes = payload + kept.begin;
     const uint32_t size = kept.size, word_before = kept.word / 2;
     const uint2* symbols = reinterpret_cast<const uint2*>(list) + first;
-    const Lookup lookup{own_guesses, own_entries, static_cast<unsigned>(group)};
+    const Lookup lookup{device::shared_address(own_guesses), device::shared_address(own_entries), static_cast<unsigned>(group)};
     load_table(own_guesses, guesses, guess_bytes);
-    bring<kThreads, kWords>(work, 0, symbols, 0, count < chunk ? count : chunk, bytes, size, word_before, word_before + kWords, threadIdx.x);
+    bring<kThreads, kWords>(work, lookup, 0, symbols, 0, count < chunk ? count : chunk, bytes, size, word_before, word_before + kWords, threadIdx.x);
 #pragma unroll 4
     for (int n = static_cast<int>(threadIdx.x); n < entry_count; n += kThreads) own_entries[n] = entries[n];
     work.info[threadIdx.x] = info[threadIdx.x];
@@ -292,19 +297,24 @@ extern "C" __global__ void __launch_bounds__(256) rans_decode(const uint8_t* pay
     for (uint32_t at = 0;; at += chunk) {
         if (warp == 0) {
             if (at < count) {
-                if (group == 1) {
-                    decode_chunk<true>(lookup, work.where[here], work.words, work.symbols[odd], size_of(at), width, lane, below, state, word);
+                const unsigned left = size_of(at);
+                const uint2* from = work.tables[here];
+                uint8_t* to = work.symbols[odd];
+                if (group != 1) {
+                    decode_chunk<false, false>(from, lookup.group, work.words, to, left, width, lane, below, state, word);
+                } else if (width != kMaxLanes || left % kMaxLanes != 0) {
+                    decode_chunk<true, false>(from, 1, work.words, to, left, width, lane, below, state, word);
                 } else {
-                    decode_chunk<false>(lookup, work.where[here], work.words, work.symbols[odd], size_of(at), width, lane, below, state, word);
+                    decode_chunk<true, true>(from, 1, work.words, to, left, width, lane, below, state, word);
                 }
                 if (lane == 0) work.word[odd] = word;
             }
         } else if (warp == 1) {
-            if (at != 0) make_values(work, before, work.symbols[!odd], size_of(at - chunk), width, lane, bytes + size, size, raw, bad_escape, values);
+            if (at != 0) make_values(work, lookup, before, work.symbols[!odd], size_of(at - chunk), width, lane, bytes + size, size, raw, bad_escape, values);
         } else if (at + chunk < count) {
             const uint32_t so_far = at == 0 ? word_before : work.word[!odd];
-            bring<kThreads - kFirstLoader, kChunk>(work, behind, symbols, at + chunk, size_of(at + chunk), bytes, size, loaded, so_far + kWords,
-                                                   threadIdx.x - kFirstLoader);
+            bring<kThreads - kFirstLoader, kChunk>(work, lookup, behind, symbols, at + chunk, size_of(at + chunk), bytes, size, loaded,
+                                                   so_far + kWords, threadIdx.x - kFirstLoader);
             loaded = so_far + kWords;
         }
         if (warp == 1 && at >= count) {

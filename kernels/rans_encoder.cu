@@ -125,7 +125,7 @@ extern "C" __global__ void __launch_bounds__(160) rans_offsets(uint32_t* parts, 
 }
 
 // Entries of a call's symbols, and their raw bits, first one on top of the first word. call_begin (bands): where a band's entries of this call
-// begin; raw_begin (bands): first word of a band's raw bits, which the caller has made zero. pairs as of rans_pairs; entries likewise.
+// begin; raw_begin (bands): first word of a band's raw bits, which are zero. pairs as of rans_pairs; entries likewise.
 extern "C" __global__ void __launch_bounds__(256) rans_map(const int16_t* values, const uint8_t* index, int skip_below, const uint8_t* left_out, int run,
                                                            const uint32_t* pairs, const uint32_t* info, int first, const uint32_t* parts,
                                                            const uint32_t* call_begin, const uint32_t* raw_begin, uint32_t* entries,
@@ -219,20 +219,26 @@ struct Given {
 
 }  // namespace zvc
 
-// Substreams of `calls` calls; a block for each band, whose first warp codes, while the others write the raw bits. call_begin (calls, bands).
+// Substreams of `calls` calls; a block for each band, whose first warp codes, while the others write the raw bits and make their words zero again.
+// call_begin (calls, bands).
 // middle (bands): place in `out` up to which a band's states and words go, even, and behind which its raw bits come; before it there is room
 // for 2 bytes a symbol and 4 a lane. span (bands, 2): where it begins, bytes.
 extern "C" __global__ void __launch_bounds__(128) rans_encode(const uint32_t* totals, const uint32_t* call_begin, int calls, const uint32_t* entries,
-                                                              const uint32_t* raw_begin, const uint32_t* raw_words, const uint32_t* middle, int lanes,
+                                                              const uint32_t* raw_begin, uint32_t* raw_words, const uint32_t* middle, int lanes,
                                                               uint8_t* out, uint32_t* span) {
     using namespace zvc;
     const unsigned lane = lane_of(), width = static_cast<unsigned>(lanes), band = blockIdx.x, bands = gridDim.x;
     const uint32_t* total = totals + 8 * band;
     const uint32_t meet = middle[band], bytes = (total[5] + 7) / 8;
     if (warp_of_block() != 0) {
-        const uint32_t* words = raw_words + raw_begin[band];
-        for (uint32_t n = threadIdx.x - kWarp; n < bytes; n += blockDim.x - kWarp)
-            out[meet + bytes - 1 - n] = static_cast<uint8_t>(words[n / 4] >> (24 - 8 * (n & 3)));
+        uint32_t* words = raw_words + raw_begin[band];
+        for (uint32_t n = threadIdx.x - kWarp; 4 * n < bytes; n += blockDim.x - kWarp) {
+            const uint32_t word = words[n];
+            words[n] = 0;
+#pragma unroll
+            for (unsigned k = 0; k < 4; ++k)
+                if (4 * n + k < bytes) out[meet + bytes - 1 - (4 * n + k)] = static_cast<uint8_t>(word >> (24 - 8 * k));
+        }
         return;
     }
     const bool has = static_cast<int>(lane) < calls;

@@ -244,7 +244,7 @@ inline const char* launch(const unsigned grid[3], const unsigned block[3], std::
         for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y)
             for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x)
                 if (!run_block(random)) return problem.c_str();
-    return nullptr;
+    return problem.empty() ? nullptr : problem.c_str();
 }
 
 }  // namespace emulator
@@ -320,6 +320,17 @@ inline uint32_t sad4(uint32_t a, uint32_t b, uint32_t c) {
 
 using Shared = uint32_t;
 inline Shared shared_address(const void* at) { return static_cast<Shared>(static_cast<const unsigned char*>(at) - emulator::shared); }
+
+template <class T>
+inline uint32_t load_shared(Shared at) {
+    if (at + sizeof(T) > emulator::kMaxShared || at % sizeof(T)) emulator::fail("a load from an address that is not in shared memory or not aligned");
+    T out;
+    std::memcpy(&out, emulator::shared + std::min<std::size_t>(at, emulator::kMaxShared - sizeof(T)), sizeof(T));
+    return out;
+}
+
+inline uint32_t load_byte(Shared at) { return load_shared<uint8_t>(at); }
+inline uint32_t load_word(Shared at) { return load_shared<uint32_t>(at); }
 
 inline uint32_t pack_bytes(int a, int b, int c, int d) {
     const auto byte = [](int value) { return static_cast<uint32_t>(std::clamp(value, 0, 255)); };

@@ -15,7 +15,7 @@ READER_WORDS = 38
 PART, PART_WORDS = 2048, 8
 CALLS = 5
 """Of a frame: z, and r of the four steps."""
-_WORK = 16464
+_WORK = 22608
 """Bytes of a decoding block's shared memory besides tables (`Work` of kernels/rans_decoder.cu)."""
 _FRONT, _BACK = 16, 16
 FAILURES = {1: "entropy-coded data ends inside a call", 2: "raw bits of the entropy coder run into its words", 3: "an escaped value is out of range",
@@ -180,8 +180,7 @@ class Encoder:
                 begin, end = int(ends[call, band]), int(ends[call, band + 1])
                 parts += [(at, min(at + PART, end), 0, 0, band, call, 0, 0) for at in range(begin, end, PART)]
             self._first.append(len(parts))
-        self._fresh = device.upload(np.array(parts, np.uint32).reshape(-1, PART_WORDS))
-        self._parts = device.empty((len(parts), PART_WORDS), np.uint32)
+        self._parts = device.upload(np.array(parts, np.uint32).reshape(-1, PART_WORDS))
         self._first_parts = device.upload(np.array([*first_parts, len(parts)], np.uint32))
         flat = np.concatenate(([0], np.cumsum(sizes.reshape(-1))))
         self._call_begin = device.upload(flat[:-1].astype(np.uint32).reshape(calls, self._bands))
@@ -193,7 +192,7 @@ class Encoder:
         middle = np.cumsum(before + behind) - behind
         self._middle = device.upload(middle.astype(np.uint32))
         self._entries = device.empty((int(flat[-1]), 2), np.uint32)
-        self._raw_words = device.empty(int(words.sum()), np.uint32)
+        self._raw_words = device.zeros(int(words.sum()), np.uint32)                      # between frames too
         self._out = device.empty(int((before + behind).sum()), np.uint8)
         self._totals = device.empty((self._bands, 8), np.uint32)
         self._span = device.empty((self._bands, 2), np.uint32)
@@ -202,8 +201,6 @@ class Encoder:
     def put(self, calls: Sequence[Call], values: Sequence[Buffer]) -> None:
         """Code a frame: int16 values of every call. `bytes` gives what came of it."""
         device = self._device
-        device.copy(self._fresh, self._parts)
-        device.fill_zero(self._raw_words)
         grids = [last - first for first, last in zip(self._first, self._first[1:])]
 
         def arguments(n: int) -> tuple[list, list]:
