@@ -213,6 +213,37 @@ def test_any_symbols_go_there_and_back(rng, coded, wild, indices):
         assert np.array_equal(got, want)
 
 
+def or_refused(decode):
+    try:
+        return decode()
+    except CorruptStreamError:
+        return None
+
+
+@pytest.mark.parametrize("lanes", entropy.LANES)
+def test_damaged_bytes_are_taken_or_refused_as_on_the_cpu(rng, lanes):
+    edges = [[0, 800 if lanes > 4 else 160], [0, 1600 if lanes > 4 else 240]]
+    frame, refused = drawn(rng, edges, 0.5, 0.1), 0
+    sound, = substreams_of_cpu(frame, edges, lanes)
+
+    def by_cpu(data: bytes) -> list[np.ndarray]:
+        decoder = entropy.Decoder(data, lanes)
+        out = [decoder.get(index, entropy.GAUSSIAN, 6) for _, index in frame]
+        decoder.finish()
+        return out
+
+    for n in range(24):
+        data = bytearray(sound)
+        data[-1 - int(rng.integers(20 if n % 2 else len(data)))] ^= 1 << int(rng.integers(8))
+        device = EmulatedDevice(n, (64 if n % 3 else 160) << 10)
+        got = or_refused(lambda: decoded(device, Tables(device, entropy.GAUSSIAN), frame, edges, lanes, [bytes(data)]))
+        want = or_refused(lambda: by_cpu(bytes(data)))
+        assert (got is None) == (want is None)
+        assert got is None or all(np.array_equal(a, b) for a, b in zip(got, want))
+        refused += got is None
+    assert 0 < refused < 24
+
+
 # ---- shared memory of other GPUs ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("limit", "group"), [(227, 1), (163, 1), (99, 2), (64, 3), (40, 5)])
