@@ -157,11 +157,21 @@ __device__ __forceinline__ void load_table(uint8_t* to, const uint8_t* from, int
 // Values of `left` symbols that have been decoded, with their raw bits.
 __device__ __forceinline__ void make_values(const Work& work, const Lookup& lookup, unsigned list, const uint8_t* symbols, unsigned left, unsigned width,
                                             unsigned lane, const uint8_t* end, uint32_t size, uint32_t& raw, bool& bad_escape, int16_t* values) {
-    for (unsigned begin = 0; begin < left; begin += width) {
+    struct Decoded {
+        uint32_t symbol, info, at;
+    };
+    const auto of_round = [&](unsigned begin) {
         const unsigned n = begin + lane;
-        const bool active = lane < width && n < left;
-        const uint32_t symbol = active ? symbols[n] : 0;
-        const TableInfo t = unpack_info(active ? work.info[(work.tables[list][n].x - lookup.guesses) >> (kProbBits - lookup.group)] : 0);
+        if (lane >= width || n >= left) return Decoded{0, 0, 0};
+        return Decoded{symbols[n], work.info[(work.tables[list][n].x - lookup.guesses) >> (kProbBits - lookup.group)], work.at[list][n]};
+    };
+    Decoded next = of_round(0);
+#pragma unroll 1
+    for (unsigned begin = 0; begin < left; begin += width) {
+        const bool active = lane < width && begin + lane < left;
+        const uint32_t symbol = next.symbol, at = next.at;
+        const TableInfo t = unpack_info(next.info);
+        next = of_round(begin + width);
         int32_t value = t.first + static_cast<int32_t>(symbol);
         if (__any_sync(kWholeWarp, active && has_raw_bits(symbol, t))) {
             const bool escape = active && symbol == t.escape, plain = active && !escape && t.shift != 0;
@@ -184,7 +194,7 @@ __device__ __forceinline__ void make_values(const Work& work, const Lookup& look
             if (plain && position <= 8 * size) value = raw_value(raw_window(end, position), symbol, t).value;
             raw = total;
         }
-        if (active) values[work.at[list][n]] = static_cast<int16_t>(value);
+        if (active) values[at] = static_cast<int16_t>(value);
     }
 }
 
