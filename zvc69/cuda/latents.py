@@ -101,6 +101,8 @@ class Latents:
         self.operations, positions, coarse = Symbols(device, shape, LATENT), shape.positions, shape.positions // 16
         self.symbols = Block(device, symbol_arrays(shape))
         self.state, self._reference, self._fetched = (Block(device, state_arrays(shape)) for _ in range(3))
+        for block in (self.symbols, self.state):      # whole blocks are copied, with the gaps between their arrays
+            device.fill_zero(block.buffer)
         self.index, self.z_index = device.empty((STEPS, positions, LATENT // 4), np.uint8), device.empty((coarse, HYPER), np.uint8)
         self._features = device.empty((positions, HYPER), np.uint8)
         self._scratch = device.empty(max(integers(inter).sigma.scratch_bytes(shape.rows, shape.columns) for inter in (False, True)), np.uint8)
