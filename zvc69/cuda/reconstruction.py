@@ -35,6 +35,7 @@ class Reconstruction:
         self._device, self._plan, self._skip_below, self._half_sums, self._inputs = device, plan, skip_below, half_sums, inputs
         self.shape, self.pictures, self.loop_filter = shape, Pictures(device, shape), LoopFilter(device, shape)
         self.picture, *self.references = (Block(device, picture_arrays(shape)) for _ in range(3))
+        device.fill_zero(self.picture.buffer)      # whole blocks are copied, with the gaps between their arrays
         self.predicted = tuple(self.pictures.planes() for _ in range(2))
         self._mean = self.pictures.planes()
         self._fine, self._classes, self.sums = self.loop_filter.planes(), self.loop_filter.classes(), self.loop_filter.sums()
