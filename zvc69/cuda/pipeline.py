@@ -145,6 +145,7 @@ class FrameCodec:
         self.source = self.source_block.arrays
         self._pictures, self._states = Store(device, picture_arrays(shape)), Store(device, state_arrays(shape))
         self._replays = Replays(device, graphs)
+        self._coding, self._quantised, self._coded = device.queue(), device.event(), device.event()
 
     def begin(self, qp: int, *, source: Planes | Sequence[NDArray] | None = None, a: tuple[Kept, MotionField] | None = None,
               b: tuple[Kept, MotionField] | None = None, copy: NDArray[np.bool_] | None = None, filters: FilterSet | None = None) -> None:
@@ -210,9 +211,15 @@ class FrameCodec:
                 pictures.run(networks.refine, kind)
             latents.indices(k, kind)
             latents.quantise(k, kind, networks.tensors["y"], networks.tensors["mean_1" if k < 2 else "mean_2"])
-        latents.encode(kind)
+        # The entropy coder takes few processors: it runs beside the networks.
+        self._device.record(self._quantised)
+        with self._device.using(self._coding):
+            self._device.follow(self._quantised)
+            latents.encode(kind)
+            self._device.record(self._coded)
         latents.finish()
         pictures.run(networks.synthesise, kind)
+        self._device.follow(self._coded)
         if kind.filtered:
             pictures.classify(kind)
             pictures.take_statistics(kind, self.source)

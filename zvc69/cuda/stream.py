@@ -1,7 +1,7 @@
 """Several frames of a stream under way at once: while one is coded, the next one is sent to the device and the one before is fetched.
 
-Each stream has three queues, for uploads, for computing and for downloads, that events order, and pinned memory and buffers for as many frames as are
-under way. In its stride it asks for no memory, and the host waits for one thing: a result, when all places are taken. Streams share a `DeviceModel`
+Each stream has queues for uploads, for computing and for downloads, that events order, and pinned memory and buffers for as many frames as are under way.
+A decoder reads symbols in one more. In its stride it asks for no memory, and the host waits for one thing: a result, when all places are taken. Streams share a `DeviceModel`
 and nothing else, so that any number of them can run on a GPU, each in a thread of its own if wanted.
 """
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -21,11 +21,11 @@ from ..core.motion import MotionField
 from ..errors import BackendError, CorruptStreamError
 from . import entropy
 from .device import Buffer, Device
-from .latents import FrameKind
-from .memory import Arrays, Block, places_of, views_of, write_inputs
+from .latents import FrameKind, Latents, state_arrays, symbol_arrays
+from .memory import Arrays, Block, Inputs, Store, places_of, views_of, write_inputs
 from .pictures import PictureShape
-from .pipeline import DeviceModel, FrameCodec, Kept
-from .reconstruction import coefficients_of, picture_arrays
+from .pipeline import FILTERS, DeviceModel, FrameCodec, Kept
+from .reconstruction import Reconstruction, coefficients_of, picture_arrays
 
 IN_FLIGHT = 3
 """Frames under way: one on its way up, one that is coded, one on its way down."""
@@ -102,8 +102,9 @@ class _Stream(Generic[Result]):
         """What the last frame that was put leaves for others to refer to."""
         self._number, self._done = 0, deque()
         with self._device.using(self._compute):
-            self.codec = FrameCodec(weights, shape, half_sums=half_sums, graphs=graphs)
+            self.codec = self._codec(weights, half_sums, graphs)
             self._idle = deque(self._place() for _ in range(in_flight))
+            self._device.synchronise()       # other queues use what was made in this one
         self._under_way: deque[Any] = deque()
 
     def ready(self) -> list[Result]:
@@ -127,6 +128,9 @@ class _Stream(Generic[Result]):
 
     def put(self, frame: Frame) -> Kept | None:
         """Begin a frame; what others may refer to, if it is kept. Waits for the oldest frame if all places are taken."""
+        raise NotImplementedError
+
+    def _codec(self, weights: DeviceModel, half_sums: bool, graphs: bool) -> Any:
         raise NotImplementedError
 
     def _place(self) -> Any:
@@ -165,9 +169,6 @@ class _Stream(Generic[Result]):
 
     def _send(self, place: Any, begin: int, end: int) -> None:
         self._device.send(place.host[begin:end], place.up.buffer[begin:end])
-
-    def _keep(self, frame: Frame) -> None:
-        self.kept = self.codec.keep() if frame.keep else None
 
 
 class _EncoderPlace(_Place):
@@ -225,12 +226,15 @@ class StreamEncoder(_Stream[Encoded]):
             if frame.kind.filtered:
                 place.filters = None if frame.choose is None else frame.choose(codec.statistics())
                 codec.finish(frame.kind, place.filters)
-            self._keep(frame)
+            self.kept = codec.keep() if frame.keep else None
         with device.using(self._down):
             device.follow(place.coded)
             device.fetch(place.out[:place.down.size], place.down)
             device.record(place.fetched)
         return self._put(place)
+
+    def _codec(self, weights: DeviceModel, half_sums: bool, graphs: bool) -> FrameCodec:
+        return FrameCodec(weights, self.shape, half_sums=half_sums, graphs=graphs)
 
     def _place(self) -> _EncoderPlace:
         room = 4 * self.shape.width * self.shape.height + (1 << 16)        # more than samples themselves take
@@ -264,6 +268,7 @@ class _DecoderPlace(_Place):
         super().__init__(device, up)
         self.payload, self.payload_host = device.empty(room, np.uint8), device.pinned(room)
         self.down = Block(device, down)
+        self.read = device.event()
         self.down_host = device.pinned(self.down.buffer.size)
         self.down_views, self.down_at = views_of(self.down_host, down), places_of(down)[0]
 
@@ -274,6 +279,20 @@ class _DecoderPlace(_Place):
         return self.payload_host[:size]
 
 
+class _DecoderParts:
+    """Symbols of a frame are read, which takes few processors for long, while the networks make the picture of the one before."""
+
+    def __init__(self, weights: DeviceModel, shape: PictureShape, half_sums: bool, graphs: bool) -> None:
+        device, skip_below = weights.device, weights.skip_below
+        self.read_inputs, self.inputs = Inputs(device, shape, FILTERS), Inputs(device, shape, FILTERS)
+        self.latents = Latents(device, weights.integers, skip_below, shape, self.read_inputs, graphs=graphs)
+        self.symbols = Block(device, symbol_arrays(shape))
+        self.reconstruction = Reconstruction(device, weights.plan, skip_below, shape, self.inputs, self.symbols, self.latents.z_index, half_sums=half_sums,
+                                             graphs=graphs)
+        self.picture, self.taken = self.reconstruction.picture, device.event()
+        self.states, self.pictures = Store(device, state_arrays(shape)), Store(device, picture_arrays(shape))
+
+
 class StreamDecoder(_Stream[Shown]):
     """Decodes a stream's frames: `put` each, or `run` over them. on_device: planes stay there.
 
@@ -282,7 +301,7 @@ class StreamDecoder(_Stream[Shown]):
 
     def __init__(self, weights: DeviceModel, shape: PictureShape, *, on_device: bool = False, in_flight: int = IN_FLIGHT, half_sums: bool = False,
                  graphs: bool = True) -> None:
-        self._on_device = on_device
+        self._on_device, self._read = on_device, weights.device.queue()
         super().__init__(weights, shape, in_flight, half_sums, graphs)
 
     def put(self, frame: Frame) -> Kept | None:
@@ -297,26 +316,41 @@ class StreamDecoder(_Stream[Shown]):
             self._send(place, 0, end)
             device.send(place.payload_host[:size], place.payload[:size])
             device.record(place.sent)
-        with device.using(self._compute):
+        with device.using(self._read):
             device.follow(place.sent)
-            codec.inputs.take(place.up.buffer[:end])
-            codec.refer(frame.a, frame.b)
+            device.follow(codec.taken)       # the symbols of the frame before
+            codec.read_inputs.take(place.up.buffer[:end])
+            if frame.kind.state:
+                codec.latents.refer(frame.a[0].state)
             codec.latents.decode_sent(frame.kind, place.payload[:size])
-            codec.reconstruction.decode(frame.kind)
+            device.copy(decoder.failures, place.down["failures"])
+            state = codec.states.hold(codec.latents.state) if frame.keep else None
+            device.record(place.read)
+        with device.using(self._compute):
+            device.follow(place.read)
+            codec.symbols.take(codec.latents.symbols)
+            device.record(codec.taken)
+            codec.inputs.take(place.up.buffer[:end])
+            for number, slot in enumerate((frame.a, frame.b)):
+                if slot is not None:
+                    codec.reconstruction.refer(number, slot[0].picture)
+            codec.reconstruction.decode(replace(frame.kind, state=False))       # what z is skipped by is zero in it
             if self._on_device:
                 place.held = Block(device, codec.picture.layout)
                 place.held.take(codec.picture)
             else:
                 place.down.take_bytes(codec.picture.buffer)
-            device.copy(decoder.failures, place.down["failures"])
             device.record(place.coded)
-            self._keep(frame)
+            self.kept = Kept(codec.pictures.hold(codec.picture), state) if frame.keep else None
         first = place.down_at["failures"].start if self._on_device else 0
         with device.using(self._down):
             device.follow(place.coded)
             device.fetch(place.down.buffer[first:], place.down_host[first:])
             device.record(place.fetched)
         return self._put(place)
+
+    def _codec(self, weights: DeviceModel, half_sums: bool, graphs: bool) -> _DecoderParts:
+        return _DecoderParts(weights, self.shape, half_sums, graphs)
 
     def _place(self) -> _DecoderPlace:
         decoder = self.codec.latents.decoder
