@@ -80,6 +80,13 @@ def test_without_nvrtc_there_is_no_cuda(monkeypatch, no_cache):
     assert available_backends()["cuda"].startswith("NVRTC is not installed")
 
 
+def test_without_nvrtc_a_package_that_brings_its_kernels_will_do(monkeypatch, no_cache):
+    a_cupy(monkeypatch)
+    monkeypatch.setattr("zvc69.cuda.compiler.libraries", lambda: iter(()))
+    monkeypatch.setattr(device, "shipped", lambda module, architecture: Path(f"{module}.fatbin"))
+    assert device.why_not() is None
+
+
 def test_without_cupy_there_is_no_cuda(monkeypatch, no_cache):
     found(monkeypatch, "cupy", None)
     assert device.why_not() == "the package cupy is not installed"

@@ -4,14 +4,17 @@ By default for the oldest and for a recent one; ZVC69_GPUS=all for every one.
 """
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from zvc69.cuda import source
-from zvc69.cuda.compiler import ARCHITECTURES, Compiler, Nvrtc, Resources, resources
+from zvc69.cuda.compiler import ARCHITECTURES, MANIFEST, Compiler, Nvrtc, Resources, digest, resources, shipped
 from zvc69.errors import BackendError
 
 NVCC = shutil.which("nvcc")
@@ -91,3 +94,49 @@ def test_sources_hold_each_header_once():
 def test_parameters_are_read_from_the_source():
     parameters = source.kernels("symbols")["fetch_state"]
     assert [p.type for p in parameters] == ["const uint32_t*", "const uint32_t*", "const int16_t*", "int", "int", "int", "uint32_t*", "uint32_t*"]
+
+
+@pytest.fixture
+def fatbins(tmp_path) -> Path:
+    """As cmake/fatbin.py writes them, by a compiler that knows fewer GPUs and writes what it was told."""
+    nvcc, folder = tmp_path / "nvcc", tmp_path / "fatbin"
+    nvcc.write_text('#!/bin/sh\n[ "$1" = --list-gpu-code ] && { echo sm_75; echo sm_80; echo sm_90; exit; }\n'
+                    'for last; do :; done\necho "$@" >"$last"\n')
+    nvcc.chmod(0o755)
+    script = Path(__file__).parents[1] / "cmake" / "fatbin.py"
+    subprocess.run([sys.executable, str(script), str(nvcc), str(folder)], check=True)
+    return folder
+
+
+def test_fatbins_are_of_every_module_and_of_the_gpus_that_nvcc_knows(fatbins):
+    assert {path.stem for path in fatbins.glob("*.fatbin")} == set(source.MODULES)
+    told = (fatbins / "symbols.fatbin").read_text()
+    assert "code=sm_75 " in told and "code=sm_80 " in told and "code=sm_90 " in told and "sm_120" not in told
+    assert json.loads((fatbins / MANIFEST).read_text())["sources"]["rans_encoder"] == digest("rans_encoder")
+
+
+@pytest.mark.parametrize(("architecture", "there"), [(75, True), (80, True), (89, True), (90, True), (100, False), (120, False), (70, False)])
+def test_a_fatbin_is_taken_where_it_fits_the_gpu(fatbins, architecture, there):
+    assert shipped("symbols", architecture, fatbins) == (fatbins / "symbols.fatbin" if there else None)
+
+
+def test_a_fatbin_of_another_source_is_not_taken(fatbins):
+    manifest = json.loads((fatbins / MANIFEST).read_text())
+    manifest["sources"]["symbols"] = digest("sigma")
+    (fatbins / MANIFEST).write_text(json.dumps(manifest))
+    assert shipped("symbols", 90, fatbins) is None and shipped("sigma", 90, fatbins) is not None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"sources": {"symbols": 3}, "architectures": 90}'])
+def test_a_manifest_that_is_damaged_leaves_it_to_nvrtc(fatbins, text):
+    (fatbins / MANIFEST).write_text(text)
+    assert shipped("symbols", 90, fatbins) is None
+    (fatbins / MANIFEST).unlink()
+    assert shipped("symbols", 90, fatbins) is None
+
+
+def test_nvrtc_is_not_needed_until_something_is_compiled(tmp_path, monkeypatch):
+    monkeypatch.setattr("zvc69.cuda.compiler.libraries", lambda: iter(()))
+    compiler = Compiler(tmp_path)
+    with pytest.raises(BackendError, match="NVRTC is not installed"):
+        compiler.cubin("symbols", 90)

@@ -1,10 +1,11 @@
-"""Kernels to machine code, for the GPU at hand: NVRTC, and a folder that keeps what it made."""
+"""Kernels to machine code, for the GPU at hand: what the package brings if it was built where nvcc is, else NVRTC and a folder that keeps what it made."""
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import tempfile
@@ -19,6 +20,9 @@ from . import source
 OPTIONS = ("-std=c++17", "-default-device", "--ptxas-options=-v", "-diag-suppress=177")
 ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
 """What the kernels are tested to compile for; 75 (Turing) is the oldest with the tensor-core products that they use."""
+
+MANIFEST = "fatbins.json"
+"""Beside the fatbins of a package (cmake/fatbin.py): for which architectures they are, and a digest of each module's source."""
 
 _RESOURCES = re.compile(r"Function properties for (\w+)\s+(?:ptxas\s+\.\s+)?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads\s+"
                         r"ptxas info\s*: Used (\d+) registers")
@@ -114,17 +118,43 @@ def cache_folder() -> Path:
     return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zvc69" / "kernels"
 
 
+def digest(module: str) -> str:
+    """Of a module's source with all that it includes."""
+    return hashlib.sha256(source.text(module).encode()).hexdigest()
+
+
+def fits(compiled_for: int, architecture: int) -> bool:
+    """Whether machine code for one architecture (75, 80, ...) runs on another: one of the same generation that is no older."""
+    return compiled_for <= architecture and compiled_for // 10 == architecture // 10
+
+
+def shipped(module: str, architecture: int, folder: Path | None = None) -> Path | None:
+    """The package's fatbin of a module, if it is of this very source and has code for the architecture."""
+    folder = folder or Path(__file__).parents[1] / "kernels" / "fatbin"
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        fitting = manifest["sources"][module] == digest(module) and any(fits(a, architecture) for a in manifest["architectures"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    path = folder / f"{module}.fatbin"
+    return path if fitting and path.is_file() else None
+
+
 class Compiler:
     """Compiles each module once for each source, set of options, architecture and version of NVRTC, then takes it from the folder."""
 
     def __init__(self, folder: Path | None = None, nvrtc: Nvrtc | None = None) -> None:
-        self._folder, self._nvrtc = folder or cache_folder(), nvrtc or Nvrtc()
+        self._folder, self._given = folder or cache_folder(), nvrtc
+
+    @cached_property
+    def _nvrtc(self) -> Nvrtc:
+        return self._given or Nvrtc()
 
     def cubin(self, module: str, architecture: int) -> Path:
         """File of a module's machine code for `architecture` (75, 80, ...). Raises BackendError."""
-        fitting = [a for a in self._nvrtc.architectures if a <= architecture and a // 10 == architecture // 10]
         if architecture < ARCHITECTURES[0]:
             raise BackendError(f"this GPU (sm_{architecture}) is older than sm_{ARCHITECTURES[0]}: it lacks tensor cores that the kernels need")
+        fitting = [a for a in self._nvrtc.architectures if fits(a, architecture)]
         if not fitting:
             raise BackendError(f"NVRTC {self._nvrtc.version} does not know this GPU (sm_{architecture}): a newer CUDA is needed")
         target = max(fitting)

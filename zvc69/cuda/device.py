@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..errors import BackendError
 from . import source
-from .compiler import ARCHITECTURES, Compiler, Nvrtc
+from .compiler import ARCHITECTURES, Compiler, Nvrtc, shipped
 
 Buffer = Any
 """An array on the device: CuPy's, or in the tests NumPy's. Sliced, reshaped and viewed alike."""
@@ -189,7 +190,8 @@ def why_not() -> str | None:
         architecture = 10 * properties["major"] + properties["minor"]
         if architecture < ARCHITECTURES[0]:
             return f"{properties['name'].decode()} (sm_{architecture}) is older than sm_{ARCHITECTURES[0]}: it lacks the tensor cores that the kernels need"
-        Nvrtc()
+        if not all(shipped(module, architecture) for module in source.MODULES):
+            Nvrtc()
     except runtime.CUDARuntimeError as error:       # no device, or a driver that is too old for this CUDA
         return f"CUDA {_line(error)}"
     except BackendError as error:
@@ -352,9 +354,18 @@ class CupyDevice:
 
     def load(self, module: str) -> None:
         """A file of kernels/, compiled if it has to be; launches do that themselves when they need it. Raises BackendError."""
-        loaded = self._cupy.RawModule(path=str(self._compiler.cubin(module, self.architecture)))
-        for name in source.kernels(module):
-            self._functions[name] = loaded.get_function(name)
+        if (path := shipped(module, self.architecture)) is not None:
+            try:
+                return self._take(module, path)
+            except self._cupy.cuda.driver.CUDADriverError:
+                pass        # a driver that is older than the compiler: what NVRTC makes fits
+        return self._take(module, self._compiler.cubin(module, self.architecture))
+
+    def _take(self, module: str, path: Path) -> None:
+        loaded = self._cupy.RawModule(path=str(path))
+        functions = {name: loaded.get_function(name) for name in source.kernels(module)}
+        next(iter(functions.values())).compile()      # the module is loaded, or fails
+        self._functions |= functions
 
     def _function(self, kernel: str, shared: int) -> Any:
         if kernel not in self._functions:
