@@ -12,8 +12,8 @@ if ! "$python" -c "import benchmarks.without_av as w; w.install(); import zvc69"
     cmake -S . -B build/gpu -DZVC69_INPLACE=ON -DCMAKE_BUILD_TYPE=Release -DPython_EXECUTABLE="$(command -v "$python")" >/dev/null && cmake --build build/gpu --parallel >/dev/null || exit 1
 fi
 
-# Checks and speed take some three minutes at most, the sanitizers, side by side, less than two: under five together.
-timeout 200 "$python" -m benchmarks.gpu --seconds 150 --out "$out/gpu.json" "$@" | tee "$out/gpu.md"
+# Checks and speed take three and a half minutes at most, the sanitizers, side by side, less than a minute and a half: five together.
+timeout 210 "$python" -m benchmarks.gpu --out "$out/gpu.json" "$@" | tee "$out/gpu.md"
 status=${PIPESTATUS[0]}
 [ "$status" -eq 2 ] && exit 2
 [ "$status" -eq 124 ] && echo "benchmarks.gpu ran out of time: $out/gpu.json has what was done until then"
@@ -24,7 +24,7 @@ if [ -z "$sanitizer" ]; then
     exit "$status"
 fi
 for tool in memcheck racecheck initcheck; do
-    timeout 90 "$sanitizer" --tool "$tool" --error-exitcode 9 "$python" -m benchmarks.gpu --checks-only --sizes 128x96 --frames 4 --out "$out/gpu_$tool.json" \
+    timeout 85 "$sanitizer" --tool "$tool" --error-exitcode 9 "$python" -m benchmarks.gpu --checks-only --sizes 128x96 --frames 4 --out "$out/gpu_$tool.json" \
         >"$out/gpu_$tool.txt" 2>&1 &
     eval "$tool=$!"
 done
