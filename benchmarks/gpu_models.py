@@ -54,7 +54,9 @@ class RandomWeights:
         total = sum(width for _, width in columns)
         inputs = total + (sum(width for name, width in columns if name not in ("x", "y.rest")) if exact else 0)
         outputs = self._outputs(value) * (1 if gate is None else 2)
-        weight = self._rng.normal(0, inputs ** -0.5, (outputs, inputs)).astype(np.float32)
+        # Small means and z, so that what is coded is as small as a trained model's.
+        scale = inputs ** -0.5 * (0.0003 if value in ("mean1.out", "mean2.out", "hyper.round") else 1.0)
+        weight = self._rng.normal(0, scale, (outputs, inputs)).astype(np.float32)
         return Layer(self._device.upload(fragments(weight)), self._device.zeros(outputs, np.float32), inputs, outputs, total, exact)
 
     def depthwise(self, value: str) -> Layer:
@@ -65,7 +67,7 @@ class RandomWeights:
 
     def per_qp(self, product: str) -> Buffer:
         """Small, so that values stay in a half's range and latents are a few steps, as those of a trained model."""
-        return self._device.upload(np.full((64, self._outputs(product)), 0.02, np.float32))
+        return self._device.upload(np.full((64, self._outputs(product)), 0.004 if product == "analysis.y" else 0.02, np.float32))
 
     def same(self, value: str, of: str, channels: int) -> None:
         pass
@@ -100,9 +102,9 @@ def random_sigma_arrays(size: Size) -> dict[str, np.ndarray]:
         layer(f"step{k}_spatial", (size.sigma, 3, 3))
         layer(f"step{k}_mix", (size.sigma, size.sigma))
         layer(f"step{k}_out", (96, size.sigma), True)
-        # One channel in 16 is coded, the others are below any index: about as many symbols as a trained model codes.
+        # Every second channel is coded, with a sigma of 0.3, the others are below any index: about as many symbols and bytes as of a trained model.
         arrays[f"step{k}_out.weight"] = rng.integers(-1, 2, (96, size.sigma), dtype=np.int8)
-        arrays[f"step{k}_out.bias"] = np.tile(np.where(np.arange(96) % 16 == k, 16 << 8, -(64 << 8)).astype(np.int32), (8, 1))
+        arrays[f"step{k}_out.bias"] = np.tile(np.where(np.arange(96) % 2 == 0, 10 << 8, -(64 << 8)).astype(np.int32), (8, 1))
     return arrays
 
 
