@@ -6,7 +6,8 @@
 // and the kernel's name says so. A tile is 8 columns of 8, 4 or 2 rows.
 //
 // 1x1: rows of the tile are the product's rows; a warp takes 16 outputs of all of them. Weights come from global memory (L2) some steps ahead,
-// in the order of the tensor core's registers, [output / 16][input / 16][lane][4], those of each warp together. What follows the products is compiled for each
+// in the order of the tensor core's registers, [output / 16][input / 16][lane][4], those of a
+// warp's turns together. What follows the products is compiled for each
 // combination of flags that there is (FINISHES of zvc69/cuda/program.py).
 #include "device.h"
 #include "scale/arithmetic.h"
@@ -302,7 +303,7 @@ __device__ __forceinline__ float2 pair_of(const uint32_t (&sum)[2], int half, co
 
 // The products of a chunk of 16 outputs, those of `group` and `pair`: outputs n, n + 1 and, `second` on, two more.
 template <int kFlags, int kStrips, class Sums>
-__device__ __forceinline__ void finish_all(const Stage& stage, uint16_t* memory, const Tile& tile, const Sums& sum, int group, int n, int second,
+__device__ __forceinline__ void finish_all(const Stage& stage, uint16_t* memory, const Tile& tile, const Sums& sum, int strip, int group, int n, int second,
                                            int channels, int qp, float blend) {
     const Stage s = stage;      // what is used of it, in registers; not before, where sums need those
     const float2 bias0 = last_bias(sum[0][0], s, n), bias1 = last_bias(sum[0][0], s, n + second);
@@ -317,8 +318,7 @@ __device__ __forceinline__ void finish_all(const Stage& stage, uint16_t* memory,
     for (int m = 0; m < kStrips; ++m) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-            const int row = 16 * m + 8 * half + group;
-            const int down = 2 * m + half, position = first + down * tile.columns;
+            const int down = 2 * (strip + m) + half, row = 8 * down + group, position = first + down * tile.columns;
             const bool inside = down < lines;
             const float2 u = pair_of(sum[m][0], half, bias0), v = pair_of(sum[m][1], half, bias1);
             if (kFlags & kGate) {
@@ -333,7 +333,7 @@ __device__ __forceinline__ void finish_all(const Stage& stage, uint16_t* memory,
 
 // The same for kShuffle: adjacent outputs are adjacent features of one of a position's 4x4.
 template <int kStrips, class Sums>
-__device__ __forceinline__ void shuffle_all(const Stage& s, const Tile& tile, const Sums& sum, int group, int n, int channels) {
+__device__ __forceinline__ void shuffle_all(const Stage& s, const Tile& tile, const Sums& sum, int strip, int group, int n, int channels) {
     const int features = channels / kSubpositions, columns = 4 * tile.columns;
 #pragma unroll
     for (int t = 0; t < 2; ++t) {
@@ -343,7 +343,7 @@ __device__ __forceinline__ void shuffle_all(const Stage& s, const Tile& tile, co
         for (int m = 0; m < kStrips; ++m) {
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
-                const Place at = place_at(tile, 2 * m + half, group);
+                const Place at = place_at(tile, 2 * (strip + m) + half, group);
                 if (!at.inside) continue;
                 const float2 v = pair_of(sum[m][t], half, bias);
                 uint16_t* out = pointer<uint16_t>(s.out) + ((4 * at.i + block / 4) * columns + 4 * at.j + block % 4) * features + feature;
@@ -393,60 +393,98 @@ class Weights {
     uint4 now_;
 };
 
+// What a warp needs of a 1x1 all the time.
+struct Product {
+    int steps, chunks, flags, stride, wrap, group, pair;
+    device::Shared row;      // of the tile's first strip, where this lane's part begins
+};
+
+// Sixteen outputs of kStrips strips of 16 positions, from `strip` on.
+template <int kStrips, class Element, int kElements>
+__device__ __forceinline__ void multiply(const Stage& s, const Product& p, uint16_t* memory, const Tile& tile, Weights& weights, int chunk, int strip, int qp,
+                                         float blend) {
+    const bool gated = p.flags & kGate;
+    const int channels = gated ? 8 * p.chunks : 16 * p.chunks, second = gated ? channels : 8, n = (gated ? 8 : 16) * chunk + 2 * p.pair;
+    const float* bias = pointer<const float>(s.bias) + n;
+    Element sum[kStrips][2][kElements];
+#pragma unroll
+    for (int m = 0; m < kStrips; ++m) {
+        begin(sum[m][0], bias);
+        begin(sum[m][1], bias + second);
+    }
+    device::Shared row = p.row + 32 * strip * p.stride;
+    int left = p.wrap;
+#pragma unroll 1
+    for (int k = 0; k < p.steps; ++k) {
+        const uint4 w = weights.take();
+        const uint32_t b0[2] = {w.x, w.y}, b1[2] = {w.z, w.w};
+        device::Shared at = row;
+#pragma unroll
+        for (int m = 0; m < kStrips; ++m, at += 32 * p.stride) {
+            uint32_t a[4];
+            device::load_matrices(a, at);
+            device::multiply_add(sum[m][0], a, b0);
+            device::multiply_add(sum[m][1], a, b1);
+        }
+        weights.proceed();
+        row += 32;
+        left -= 16;
+        if (left == 0) {
+            row -= 2 * p.wrap;
+            left = p.wrap;
+        }
+    }
+#define ZVC_FINISH(kind) \
+    case kind: finish_all<kind, kStrips>(s, memory, tile, sum, strip, p.group, n, second, channels, qp, blend); break
+    switch (p.flags) {
+        ZVC_FINISH(kResidual | kShared);
+        ZVC_FINISH(kResidual | kShared | kOutHalf);
+        ZVC_FINISH(kGate | kShared);
+        ZVC_FINISH(kLeaky | kOutHalf);
+        ZVC_FINISH(kShared | kOutHalf);
+        ZVC_FINISH(kPerQp | kShared | kOutHalf);
+        ZVC_FINISH(kPerQp | kShared | kClipped | kOutFloat);
+        ZVC_FINISH(kRound | kKeep | kShared | kOutInteger);
+        ZVC_FINISH(kOutFloat);
+        ZVC_FINISH(kOutFloat | kBase);
+        case kShuffle: shuffle_all<kStrips>(s, tile, sum, strip, p.group, n, channels); break;
+    }
+#undef ZVC_FINISH
+}
+
+// Chunks first to first + count, fewer than warps: kEach strips of one for each warp.
+template <int kStrips, int kEach, class Element, int kElements>
+__device__ __forceinline__ void multiply_rest(const Stage& s, const Product& p, uint16_t* memory, uint4* ring, const Tile& tile, int first, int count, int qp,
+                                              float blend) {
+    constexpr int kShares = kStrips / kEach;
+    const int warp = static_cast<int>(threadIdx.x / kWarp), chunk = first + warp / kShares;
+    if (warp >= count * kShares) return;
+    device::await_copies();      // the ring begins anew
+    Weights weights(pointer<const uint4>(s.weights) + chunk * p.steps * static_cast<int>(kWarp) + lane_of(), ring);
+    multiply<kEach, Element, kElements>(s, p, memory, tile, weights, chunk, warp % kShares * kEach, qp, blend);
+}
+
+// Warps take a chunk of all strips each, by turns. Of those that are left in the end, fewer than warps, four are shared by two warps each, two and
+// one by four.
 template <int kRows, class Element, int kElements>
 __device__ __forceinline__ void pointwise(const Stage& s, uint16_t* memory, uint4* rings, const Tile& tile, int qp, float blend) {
     constexpr int kStrips = kRows / 16;
-    const unsigned lane = lane_of();
-    const int steps = s.inputs / 16, warp = static_cast<int>(threadIdx.x / kWarp), group = static_cast<int>(lane / 4), pair = static_cast<int>(lane % 4);
-    const int chunks = s.outputs / 16, flags = s.flags & ~kExact;
-    if (warp >= chunks) return;
-    const bool gated = flags & kGate;
-    const int channels = gated ? s.outputs / 2 : s.outputs, second = gated ? channels : 8, stride = s.from_stride, wrap = s.wrap;
-    const float* biases = pointer<const float>(s.bias);
-    const device::Shared row = device::shared_address(memory + s.from + static_cast<int>(lane % 16) * s.from_stride + static_cast<int>(lane / 16) * 8);
-    const int before = warp * (chunks / kWarps) + (warp < chunks % kWarps ? warp : chunks % kWarps);      // chunks of the warps before this one
-    Weights weights(pointer<const uint4>(s.weights) + before * steps * static_cast<int>(kWarp) + lane, rings + warp * kAhead * static_cast<int>(kWarp) + lane);
-    for (int chunk = warp; chunk < chunks; chunk += kWarps) {
-        const int n = (gated ? 8 : 16) * chunk + 2 * pair;
-        const float* bias = biases + n;
-        Element sum[kStrips][2][kElements];
-#pragma unroll
-        for (int m = 0; m < kStrips; ++m) {
-            begin(sum[m][0], bias);
-            begin(sum[m][1], bias + second);
-        }
-        int column = 0;
+    const int lane = static_cast<int>(lane_of()), warp = static_cast<int>(threadIdx.x / kWarp);
+    const Product p{s.inputs / 16, s.outputs / 16, s.flags & ~kExact, s.from_stride, s.wrap, lane / 4, lane % 4,
+                    device::shared_address(memory + s.from + lane % 16 * s.from_stride + lane / 16 * 8)};
+    uint4* ring = rings + warp * kAhead * static_cast<int>(kWarp) + lane;
+    const int rounds = p.chunks / kWarps, whole = rounds * kWarps, rest = p.chunks - whole;
+    if (rounds != 0) {
+        Weights weights(pointer<const uint4>(s.weights) + warp * rounds * p.steps * static_cast<int>(kWarp) + lane, ring);
+        for (int chunk = warp; chunk < whole; chunk += kWarps) multiply<kStrips, Element, kElements>(s, p, memory, tile, weights, chunk, 0, qp, blend);
+    }
+    if constexpr (kStrips == 1) {
+        if (rest != 0) multiply_rest<1, 1, Element, kElements>(s, p, memory, ring, tile, whole, rest, qp, blend);
+    } else {
+        if (rest & 4) multiply_rest<kStrips, kStrips / 2, Element, kElements>(s, p, memory, ring, tile, whole, 4, qp, blend);
 #pragma unroll 1
-        for (int k = 0; k < steps; ++k) {
-            const uint4 w = weights.take();
-            const uint32_t b0[2] = {w.x, w.y}, b1[2] = {w.z, w.w};
-#pragma unroll
-            for (int m = 0; m < kStrips; ++m) {
-                uint32_t a[4];
-                device::load_matrices(a, row + 2 * (16 * m * stride + column));
-                device::multiply_add(sum[m][0], a, b0);
-                device::multiply_add(sum[m][1], a, b1);
-            }
-            weights.proceed();
-            column += 16;
-            if (column == wrap) column = 0;
-        }
-#define ZVC_FINISH(kind) \
-    case kind: finish_all<kind, kStrips>(s, memory, tile, sum, group, n, second, channels, qp, blend); break
-        switch (flags) {
-            ZVC_FINISH(kResidual | kShared);
-            ZVC_FINISH(kResidual | kShared | kOutHalf);
-            ZVC_FINISH(kGate | kShared);
-            ZVC_FINISH(kLeaky | kOutHalf);
-            ZVC_FINISH(kShared | kOutHalf);
-            ZVC_FINISH(kPerQp | kShared | kOutHalf);
-            ZVC_FINISH(kPerQp | kShared | kClipped | kOutFloat);
-            ZVC_FINISH(kRound | kKeep | kShared | kOutInteger);
-            ZVC_FINISH(kOutFloat);
-            ZVC_FINISH(kOutFloat | kBase);
-            case kShuffle: shuffle_all<kStrips>(s, tile, sum, group, n, channels); break;
-        }
-#undef ZVC_FINISH
+        for (int first = whole + (rest & 4); first < p.chunks; first += 2)
+            multiply_rest<kStrips, 1, Element, kElements>(s, p, memory, ring, tile, first, first + 2 <= p.chunks ? 2 : 1, qp, blend);
     }
 }
 
@@ -487,11 +525,17 @@ __device__ __forceinline__ void run_program(const Stage* stages, int count, int 
 
 }  // namespace zvc
 
-// Blocks of 64 positions that a processor is to have at once: Turing's have shared memory for one.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+// Blocks of 64 positions that a processor is to have at once: Turing's have shared memory for one, the GeForce 50's for one of most programs.
+#if defined(__CUDA_ARCH__) && (__CUDA_ARCH__ < 800 || __CUDA_ARCH__ >= 1200)
 #define ZVC_LARGE_BLOCKS 1
 #else
 #define ZVC_LARGE_BLOCKS 2
+#endif
+// With sums in halves two would not do with their registers on an A100, which has nothing of such sums.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ == 800
+#define ZVC_LARGE_HALF_BLOCKS 1
+#else
+#define ZVC_LARGE_HALF_BLOCKS ZVC_LARGE_BLOCKS
 #endif
 
 // A block of threads for each tile of `rows` x `columns` positions.
@@ -510,7 +554,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) tile_program_16(const void*
     zvc::run_program<16, false>(static_cast<const zvc::Stage*>(stages), count, rows, columns, *qp, *blend);
 }
 
-extern "C" __global__ void __launch_bounds__(256, ZVC_LARGE_BLOCKS) tile_program_half_64(const void* stages, int count, int rows, int columns, const int* qp,
+extern "C" __global__ void __launch_bounds__(256, ZVC_LARGE_HALF_BLOCKS) tile_program_half_64(const void* stages, int count, int rows, int columns, const int* qp,
                                                                        const float* blend) {
     zvc::run_program<64, true>(static_cast<const zvc::Stage*>(stages), count, rows, columns, *qp, *blend);
 }

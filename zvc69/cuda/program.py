@@ -182,7 +182,7 @@ class Bound:
 
 def fragments(weight: NDArray[np.float32]) -> NDArray[np.uint32]:
     """(outputs, inputs) in the order of the tensor core's registers, (outputs / 16, inputs / 16, 32, 4); multiples of 16 both. Sixteens of outputs are
-    sorted by the warp that takes them, n % 8; behind them is room for what is copied in vain: as many more as a warp is ahead.
+    sorted by the warp that takes them, n % 8, but for those at the end of which there are fewer than warps; behind them is room for what is copied in vain: as many more as a warp is ahead.
 
     Lane l has outputs l / 4 and 8 + l / 4 in two registers each; the first has inputs 2 (l % 4) and the next, the second those 8 behind.
     """
@@ -194,4 +194,5 @@ def fragments(weight: NDArray[np.float32]) -> NDArray[np.uint32]:
 
 
 def _by_warp(chunks: int) -> list[int]:
-    return sorted(range(chunks), key=lambda n: n % _WARPS)
+    whole = chunks // _WARPS * _WARPS
+    return sorted(range(whole), key=lambda n: n % _WARPS) + list(range(whole, chunks))
