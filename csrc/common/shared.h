@@ -17,10 +17,13 @@ typedef unsigned long long uint64_t;
 #include <cstdint>
 #endif
 
+// ZVC_UNROLL: a loop over an array that is to lie in registers.
 #if defined(__CUDACC__)
 #define ZVC_SHARED static __host__ __device__ __forceinline__
+#define ZVC_UNROLL _Pragma("unroll")
 #else
 #define ZVC_SHARED static inline
+#define ZVC_UNROLL
 #endif
 
 namespace zvc {

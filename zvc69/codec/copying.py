@@ -30,7 +30,8 @@ def chroma_weight(qp: float) -> float:
 
 
 @cache
-def _gain_model(qp: int) -> GainModel:
+def gain_model(qp: int) -> GainModel:
+    """What copies are judged by."""
     return GainModel(distortion=LAGRANGIAN, first_bits=FIRST_BIT_COST, chroma=chroma_weight(qp))
 
 
@@ -40,5 +41,5 @@ def choose_copies(picture: NDArray[np.float32], prediction: NDArray[np.float32],
     Judged on the DCT of the difference, in steps (`core.copying`): leaving a coefficient c out costs 7.5 c^2 (chroma `chroma_weight` times that), coding
     it about 5 + 2 log2(1 + |c|) bits and 7.5 / 12 of distortion. What the network would gain beyond that is not known here.
     """
-    copy = gains(picture, prediction, step_size(qp), _gain_model(qp)) < COPY_BITS
+    copy = gains(picture, prediction, step_size(qp), gain_model(qp)) < COPY_BITS
     return copy if copy.any() else None
