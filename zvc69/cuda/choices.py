@@ -2,15 +2,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..codec.compensation import CHANGE_BITS
 from ..codec.copying import COPY_BITS, gain_model, step_size
-from ..core.motion import RATE_WEIGHT
+from ..core.motion import KERNELS, RATE_WEIGHT, MotionField
 from .device import Buffer, Device, blocks_of
-from .motion import MAX_QP
-from .pictures import PictureShape
+from .memory import Arrays, Block, Held, Inputs, Store
+from .motion import MAX_QP, MotionSearch
+from .pictures import PictureShape, Planes
 
 _QPS = range(MAX_QP + 1)
 _GROUPS = 12
@@ -60,3 +63,67 @@ class CopyChoice:
         if self._inside != (s.rows, s.columns):
             self._device.launch("take_padding", [blocks_of(s.positions * _GROUPS, 256)], [256],
                                 [prediction, s.columns, *self._inside, s.positions, picture])
+
+
+def choice_arrays(shape: PictureShape) -> Arrays:
+    """What `SlotChoice` makes."""
+    return {"vectors": ((shape.rows, shape.columns, 2), np.int16), "way": ((1,), np.int32), "copy": ((shape.positions // 16,), np.uint8)}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """On the host: vectors (rows, columns, 2) int16, how they predict (`pictures.way_of`), and copied blocks, (rows / 4, columns / 4) bool."""
+
+    vectors: NDArray[np.int16]
+    way: int
+    copy: NDArray[np.bool_]
+
+    @property
+    def field(self) -> MotionField:
+        """With the largest blocks that the vectors allow."""
+        return MotionField.from_vectors(self.vectors).using(KERNELS[self.way & 1], self.way >= 2)
+
+
+class SlotChoice:
+    """Motion of a P frame's slot A, and its copied blocks, for the frame's `inputs`. What is expected is the motion of the reference: frames are taken to
+    be as far apart as those before."""
+
+    def __init__(self, device: Device, shape: PictureShape, inputs: Inputs) -> None:
+        self._device, self._inputs = device, inputs
+        self.search, self.way, self.copies = MotionSearch(device, shape), WayChoice(device, shape), CopyChoice(device, shape)
+        self.made, self._expected = (Block(device, choice_arrays(shape)) for _ in range(2))
+        self._store = Store(device, choice_arrays(shape))
+
+    def refer(self, expected: Held | None) -> None:
+        """None: the reference has no motion."""
+        if expected is None:
+            self._device.fill_zero(self._expected.buffer)
+        else:
+            self._expected.take(expected.block)
+
+    def keep(self) -> Held:
+        return self._store.hold(self.made)
+
+    def choose_motion(self, source: Planes, reference: Planes) -> None:
+        copy, made, expected, inputs = self._device.copy, self.made, self._expected, self._inputs
+        copy(expected["way"], made["way"])
+        self.search.search(source[0], reference[0], made["way"], inputs.qp, made["vectors"], expected["vectors"])
+        self.way.choose(source[0], reference[0], made["vectors"], inputs.qp, made["way"])
+        copy(made["vectors"], inputs.vectors[0])
+        copy(made["way"], inputs.ways[0])
+
+    def choose_copies(self, picture: Buffer, prediction: Buffer) -> None:
+        """Of packed pictures; `picture` gets the prediction's samples outside of what is shown."""
+        self.copies.take_padding(picture, prediction)
+        self.copies.choose(picture, prediction, self._inputs.qp, self.made["copy"])
+        self._device.copy(self.made["copy"], self._inputs.copy)
+
+    def download(self) -> Chosen:
+        """Waits for the device."""
+        return chosen(*self.made.download())
+
+
+def chosen(vectors: NDArray[np.int16], way: NDArray[np.int32], copy: NDArray[np.uint8]) -> Chosen:
+    """Of arrays of `choice_arrays` that may be used again."""
+    rows, columns, _ = vectors.shape
+    return Chosen(vectors.copy(), int(way[0]), copy.astype(bool).reshape(rows // 4, columns // 4))

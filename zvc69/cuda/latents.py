@@ -45,7 +45,7 @@ class FrameKind:
     """What decides which launches a frame takes: slot A filled or not, a state from there or the blank one, substreams and their lanes.
 
     qp: where there is no state, since the tables of z depend on it then; elsewhere None. second: slot B is filled. between: a B frame, predicted from the mean
-    of both. filtered: by the loop filter.
+    of both. filtered: by the loop filter. searched: an encoder's P frame whose motion and copied blocks are chosen on the device.
     """
 
     inter: bool
@@ -56,6 +56,7 @@ class FrameKind:
     second: bool = False
     between: bool = False
     filtered: bool = False
+    searched: bool = False
 
 
 class Replays:

@@ -2,7 +2,7 @@
 
 The same stages in the same order as zvc69.codec.frame_coder and zvc69.codec.chain: what is written here the CPU reads, symbol by symbol. Host and
 device meet where a frame begins (`begin`), where an encoder chooses filters (`statistics`), and where it ends (`substreams`, `check`); between these are
-launches alone, which a device may record and replay. Vectors are what they are given: the search is the caller's.
+launches alone, which a device may record and replay. Vectors are what they are given, or (P frames) searched on the device.
 """
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..core.loopfilter import CLASSES, TAPS, Statistics
 from ..core.motion import MotionField
 from ..core.scale import STEPS
 from ..model.store import Model
+from .choices import SlotChoice
 from .device import Device
 from .latents import DeviceIntegers, FrameKind, Latents, Replays, state_arrays, symbol_arrays
 from .loopfilter import statistics_of
@@ -58,10 +59,11 @@ class DeviceModel:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What later frames may refer to: a frame's picture, and its state."""
+    """What later frames may refer to: a frame's picture, its state, and its motion where that was searched on the device."""
 
     picture: Held
     state: Held
+    motion: Held | None = None
 
 
 class FrameDecoder:
@@ -131,10 +133,11 @@ class FrameDecoder:
 class FrameCodec:
     """Codes and decodes frames of one size. `begin` a frame, `encode` or `decode` it, take what came of it, `keep` it if others refer to it.
 
-    What is encoded is `source`, and what came of it `picture.arrays`. graphs: launches of each kind of frame are recorded once, then replayed.
+    What is encoded is `source`, and what came of it `picture.arrays`. graphs: launches of each kind of frame are recorded once, then replayed. search: frames may
+    be of kinds that are searched, which takes memory; what is chosen for them is in `choice`.
     """
 
-    def __init__(self, weights: DeviceModel, shape: PictureShape, *, half_sums: bool = False, graphs: bool = True) -> None:
+    def __init__(self, weights: DeviceModel, shape: PictureShape, *, half_sums: bool = False, graphs: bool = True, search: bool = False) -> None:
         device, skip_below = weights.device, weights.skip_below
         self._device, self.shape = device, shape
         self.inputs = Inputs(device, shape, FILTERS)
@@ -146,28 +149,33 @@ class FrameCodec:
         self._pictures, self._states = Store(device, picture_arrays(shape)), Store(device, state_arrays(shape))
         self._replays = Replays(device, graphs)
         self._coding, self._quantised, self._coded = device.queue(), device.event(), device.event()
+        self.choice = SlotChoice(device, shape, self.inputs) if search else None
+        self._searched = False
 
-    def begin(self, qp: int, *, source: Planes | Sequence[NDArray] | None = None, a: tuple[Kept, MotionField] | None = None,
+    def begin(self, qp: int, *, source: Planes | Sequence[NDArray] | None = None, a: tuple[Kept, MotionField | None] | None = None,
               b: tuple[Kept, MotionField] | None = None, copy: NDArray[np.bool_] | None = None, filters: FilterSet | None = None) -> None:
-        """What a frame takes from the host: planes to encode (None: they are in `source`), the slots' frames and motion (None: blank), copied blocks,
-        and what it is filtered by when it is decoded."""
+        """What a frame takes from the host: planes to encode (None: they are in `source`), the slots' frames and motion (None: blank; slot A's motion is None
+        where the device searches), copied blocks, and what it is filtered by when it is decoded."""
         fields = [None if slot is None else slot[1] for slot in (a, b)]
         self.inputs.send(qp, *fields, copy, None if filters is None else coefficients_of(filters))
         for plane, to in zip(source or (), self.source):
             self._device.upload(plane, into=to)
         self.refer(a, b)
 
-    def refer(self, a: tuple[Kept, MotionField] | None, b: tuple[Kept, MotionField] | None) -> None:
+    def refer(self, a: tuple[Kept, MotionField | None] | None, b: tuple[Kept, MotionField] | None) -> None:
         """The frames in the slots, of one whose motion is in `inputs`."""
         for number, slot in enumerate((a, b)):
             if slot is not None:
                 self.reconstruction.refer(number, slot[0].picture)
         if a is not None:
             self.latents.refer(a[0].state)
+            if a[1] is None:
+                self.choice.refer(a[0].motion)
 
     def encode(self, kind: FrameKind) -> None:
         """`substreams` gives the bytes, `picture` has the reconstruction; of a frame that is to be filtered after `statistics` and `finish` alone."""
         self.latents.coder(kind)
+        self._searched = kind.searched
         self._replays.run(("encode", kind), lambda: self._encode(kind))
 
     def statistics(self) -> list[Statistics]:
@@ -196,13 +204,17 @@ class FrameCodec:
 
     def keep(self) -> Kept:
         """Of the frame that was made last."""
-        return Kept(self._pictures.hold(self.picture), self._states.hold(self.latents.state))
+        return Kept(self._pictures.hold(self.picture), self._states.hold(self.latents.state), self.choice.keep() if self._searched else None)
 
     def _encode(self, kind: FrameKind) -> None:
         latents, pictures = self.latents, self.reconstruction
         networks = pictures.networks(kind)
         pictures.pictures.pack(self.source, pictures.tensors["picture"])
+        if kind.searched:
+            self.choice.choose_motion(self.source, pictures.references[0].arrays)
         pictures.predict(kind)
+        if kind.searched:
+            self.choice.choose_copies(pictures.tensors["picture"], pictures.tensors["slot_a"])
         latents.fetch(kind)
         pictures.run(networks.analyse, kind)
         latents.begin(kind)

@@ -20,6 +20,7 @@ from ..core.loopfilter import Statistics
 from ..core.motion import MotionField
 from ..errors import BackendError, CorruptStreamError
 from . import entropy
+from .choices import Chosen, chosen
 from .device import Buffer, Device
 from .latents import FrameKind, Latents, state_arrays, symbol_arrays
 from .memory import Arrays, Block, Inputs, Store, places_of, views_of, write_inputs
@@ -31,7 +32,7 @@ IN_FLIGHT = 3
 """Frames under way: one on its way up, one that is coded, one on its way down."""
 
 _FIRST_FETCH = 1 << 16
-Slot = tuple[Kept, MotionField]
+Slot = tuple[Kept, MotionField | None]
 Result = TypeVar("Result")
 
 
@@ -41,7 +42,7 @@ class Frame:
 
     planes: Y, U, V, contiguous, as `PictureShape` has them: NumPy's arrays, or arrays on the device of any library that has DLPack or
     `__cuda_array_interface__`, which are read where they are. To decode: arrays of NumPy to fill, or None for new ones.
-    a, b: what the slots refer to. keep: whether later frames refer to this one. filters: by which it is decoded. choose: given the statistics of a frame that
+    a, b: what the slots refer to; slot A's motion is None where the device searches. keep: whether later frames refer to this one. filters: by which it is decoded. choose: given the statistics of a frame that
     is to be filtered, which filters it is encoded by; the host waits for them, so that no other frame is coded meanwhile.
     """
 
@@ -59,12 +60,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What came of a frame. number: of the stream's frames, from 0. substreams: none where nothing is coded. seconds: from `put` until it was taken."""
+    """What came of a frame. number: of the stream's frames, from 0. substreams: none where nothing is coded. seconds: from `put` until it was taken.
+    chosen: slot A's motion and copied blocks where the device chose them."""
 
     number: int
     substreams: tuple[bytes, ...]
     filters: FilterSet | None
     seconds: float
+    chosen: Chosen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +177,10 @@ class _Stream(Generic[Result]):
 class _EncoderPlace(_Place):
     """out: substreams, of which `fetch` bytes come down at once; a frame that has more takes a second copy."""
 
-    def __init__(self, device: Device, up: Arrays, room: int) -> None:
+    def __init__(self, device: Device, up: Arrays, room: int, choice: Arrays | None) -> None:
         super().__init__(device, up)
+        self.choice = None if choice is None else Block(device, choice)
+        self.choice_host = None if choice is None else device.pinned(self.choice.buffer.size)
         self.out = device.empty(room, np.uint8)
         self.down = device.pinned(min(room, _FIRST_FETCH))
         self.filters: FilterSet | None = None
@@ -187,10 +192,12 @@ class StreamEncoder(_Stream[Encoded]):
         encoder = StreamEncoder(DeviceModel(CupyDevice(), load_model("lite")), PictureShape(1920, 1080, 8))
         for packet in encoder.run(frames): ...
 
-    Raises BackendError if there is no memory or the device fails, or for planes that do not fit.
+    search: frames may be of kinds that are searched. Raises BackendError if there is no memory or the device fails, or for planes that do not fit.
     """
 
-    def __init__(self, weights: DeviceModel, shape: PictureShape, *, in_flight: int = IN_FLIGHT, half_sums: bool = False, graphs: bool = True) -> None:
+    def __init__(self, weights: DeviceModel, shape: PictureShape, *, in_flight: int = IN_FLIGHT, half_sums: bool = False, graphs: bool = True,
+                 search: bool = False) -> None:
+        self._search = search
         super().__init__(weights, shape, in_flight, half_sums, graphs)
 
     def put(self, frame: Frame) -> Kept | None:
@@ -222,6 +229,8 @@ class StreamEncoder(_Stream[Encoded]):
             codec.refer(frame.a, frame.b)
             codec.encode(frame.kind)
             codec.latents.coder(frame.kind).gather(place.out)
+            if frame.kind.searched:
+                place.choice.take(codec.choice.made)
             device.record(place.coded)
             if frame.kind.filtered:
                 place.filters = None if frame.choose is None else frame.choose(codec.statistics())
@@ -230,15 +239,18 @@ class StreamEncoder(_Stream[Encoded]):
         with device.using(self._down):
             device.follow(place.coded)
             device.fetch(place.out[:place.down.size], place.down)
+            if frame.kind.searched:
+                device.fetch(place.choice.buffer, place.choice_host)
             device.record(place.fetched)
         return self._put(place)
 
     def _codec(self, weights: DeviceModel, half_sums: bool, graphs: bool) -> FrameCodec:
-        return FrameCodec(weights, self.shape, half_sums=half_sums, graphs=graphs)
+        return FrameCodec(weights, self.shape, half_sums=half_sums, graphs=graphs, search=self._search)
 
     def _place(self) -> _EncoderPlace:
         room = 4 * self.shape.width * self.shape.height + (1 << 16)        # more than samples themselves take
-        return _EncoderPlace(self._device, picture_arrays(self.shape) | self.codec.inputs.layout, room)
+        choice = None if self.codec.choice is None else self.codec.choice.made.layout
+        return _EncoderPlace(self._device, picture_arrays(self.shape) | self.codec.inputs.layout, room, choice)
 
     def _adopted(self, name: str, plane: Any, to: Buffer) -> Buffer:
         buffer = self._device.adopted(plane)
@@ -258,7 +270,8 @@ class StreamEncoder(_Stream[Encoded]):
                 self._device.record(place.fetched)
             self._device.wait_for(place.fetched)
         filters = place.filters if place.frame.kind.filtered else None
-        return Encoded(place.number, entropy.gathered(place.down, count), filters, time.perf_counter() - place.began)
+        choice = chosen(*views_of(place.choice_host, place.choice.layout).values()) if place.frame.kind.searched else None
+        return Encoded(place.number, entropy.gathered(place.down, count), filters, time.perf_counter() - place.began, choice)
 
 
 class _DecoderPlace(_Place):
