@@ -5,8 +5,8 @@
     python -m benchmarks.gpu --emulate          everything on a CPU, in small: a rehearsal
 
 `main` has weights of no meaning until it is trained, with as many coded symbols as a trained model has, about: its speed counts, not its bytes. Vectors are
-given, not searched. Times of parts are medians of several rounds with the device waited for at the end of each. A part that fails is reported, and the
-others run all the same.
+given but where it says searched. Times of parts are medians of several rounds with the device waited for at the end of each. A part that fails is
+reported, and the others run all the same.
 """
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from . import without_av
@@ -27,10 +28,10 @@ import numpy as np  # noqa: E402
 
 from zvc69.bitstream import FilterSet  # noqa: E402
 from zvc69.codec.loop_filter import choose  # noqa: E402
+from zvc69.core import motion  # noqa: E402
 from zvc69.core.motion import MotionField  # noqa: E402
 from zvc69.cuda.device import CupyDevice, Device  # noqa: E402
 from zvc69.cuda.latents import FrameKind  # noqa: E402
-from zvc69.cuda.motion import MotionSearch  # noqa: E402
 from zvc69.cuda.network import Networks, Plan  # noqa: E402
 from zvc69.cuda.pictures import PictureShape  # noqa: E402
 from zvc69.cuda.pipeline import DeviceModel, FrameCodec  # noqa: E402
@@ -224,7 +225,7 @@ def part_speeds(device: Device, options: argparse.Namespace, report: dict) -> No
 def codec_speed(device: Device, shape: PictureShape, options: argparse.Namespace) -> dict[str, float]:
     """Milliseconds of a P and a B frame of the released model, host to host and on the device, filtered, and of the parts that are not networks."""
     weights, count, rounds = DeviceModel(device, load_model(options.model)), min(8, shape.rows // 4), options.rounds
-    codec, filters = FrameCodec(weights, shape), FilterSet.zeros()
+    codec, filters = FrameCodec(weights, shape, search=True), FilterSet.zeros()
     filters.luma[5:, 3] = 4
     fields, kept, out = [MotionField.from_vectors(vectors_of(shape, n)).using("sharp", True) for n in (1, 2)], [], {}
     for n, kind in enumerate([FrameKind(False, False, count, 32, QP), FrameKind(True, True, count, 32)]):
@@ -259,19 +260,34 @@ def codec_speed(device: Device, shape: PictureShape, options: argparse.Namespace
     whole_frame("B frame", FrameKind(True, True, count, 32, second=True, between=True, filtered=True), frame(shape, 3),
                 {name: (reference, field) for name, reference, field in zip("ab", kept, fields)})
     kind, slots = FrameKind(True, True, count, 32, filtered=True), {"a": (kept[1], fields[0])}
+    searched = replace(kind, searched=True)
+
+    def encode_searched() -> tuple[tuple[bytes, ...], bytes]:
+        codec.begin(QP, source=frame(shape, 2), a=(kept[1], None))
+        codec.encode(searched)
+        codec.finish(searched, choose(codec.statistics(), QP, [])[1])
+        found = codec.choice.download()
+        return codec.substreams(searched), motion.encode(found.field, found.copy, fields[0])
+
+    encode_searched()
+    out["P frame, searched: encode, on the device"] = 1e3 * timed(device, lambda: (codec.encode(searched), codec.finish(searched, filters)), rounds)
+    out["P frame, searched: encode, host to packets"] = 1e3 * timed(device, encode_searched, rounds)
     data = whole_frame("P frame", kind, frame(shape, 2), slots)
     latents, pictures = codec.latents, codec.reconstruction
-    search, out_vectors = MotionSearch(device, shape), device.empty((shape.rows, shape.columns, 2), np.int16)
-    luma, way, qp, expected = (codec.source[0], pictures.references[0].arrays[0]), codec.inputs.ways[0], codec.inputs.qp, codec.inputs.vectors[0]
+    choice, sources, references = codec.choice, codec.source, pictures.references[0].arrays
+    search, qp, expected, found = choice.search, codec.inputs.qp, codec.inputs.vectors[0], choice.made["vectors"]
     parts = {
         "pack": lambda: pictures.pictures.pack(codec.source, pictures.tensors["picture"]), "compensate, pack": lambda: pictures.predict(kind),
-        "motion search": lambda: search.search(*luma, way, qp, out_vectors, expected), "motion search, pictures": lambda: search.prepare(*luma, way),
-        "motion search, windows": lambda: search.windows(qp, expected), "motion search, refinement": lambda: search.refine(qp, expected),
-        "motion search, choice": lambda: search.merge(qp, out_vectors, expected),
         "sigma, z": lambda: latents.begin(kind), "sigma, four steps": lambda: [latents.indices(k, kind) for k in range(4)],
         "entropy, encoder": lambda: latents.encode(kind), "state": latents.finish, "unpack": lambda: pictures.round(kind),
         "loop filter, unpack and classes": lambda: pictures.classify(kind), "loop filter, samples": lambda: pictures.filter(kind),
         "loop filter, statistics": lambda: pictures.take_statistics(kind, codec.source), "keep": codec.keep,
+        "motion search and way": lambda: choice.choose_motion(sources, references),
+        "motion search, pictures": lambda: search.prepare(sources[0], references[0], choice.made["way"]),
+        "motion search, windows": lambda: search.windows(qp, expected), "motion search, refinement": lambda: search.refine(qp, expected),
+        "motion search, choice": lambda: search.merge(qp, found, expected),
+        "way of prediction": lambda: choice.way.choose(sources[0], references[0], found, qp, choice.made["way"]),
+        "copied blocks": lambda: choice.choose_copies(pictures.tensors["picture"], pictures.tensors["slot_a"]),
     }
     out |= {name: 1e3 * timed(device, work, rounds) for name, work in parts.items()}
     codec.begin(QP, **slots)      # statistics of the frame that was encoded last, for the host's part

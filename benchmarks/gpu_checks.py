@@ -11,15 +11,18 @@ import numpy as np
 
 from zvc69.bitstream import FilterSet
 from zvc69.codec.chain import Chain
+from zvc69.codec.copying import choose_copies
 from zvc69.codec.decoder import Decoder as StreamDecoder
 from zvc69.codec.encoder import Encoder as StreamEncoder
 from zvc69.codec.latents import Conditions, Symbols, read_latents, symbols
 from zvc69.codec.loop_filter import FinePicture, choose
-from zvc69.codec.temporal import fetch_state, predict
+from zvc69.codec.temporal import fetch_state, predict, take_padding
 from zvc69.core import entropy, loopfilter, pack, quantise
 from zvc69.core.motion import KERNELS, MotionField
+from zvc69.core.planes import block_errors
 from zvc69.core.reference import motion_search
 from zvc69.cuda import stream
+from zvc69.cuda.choices import CopyChoice, WayChoice
 from zvc69.cuda.device import Device
 from zvc69.cuda.entropy import Call, Decoder, Encoder, Tables, check
 from zvc69.cuda.latents import FrameKind
@@ -86,6 +89,29 @@ def check_motion(s: Setting) -> str:
         want = motion_search.Search(current, reference, shape.depth, int(search_weights()[s.qp]), way == 1, previous).vectors()
         same("vectors", s.device.download(out), want)
     return f"vectors of {shape.positions} blocks bit for bit, {len(np.unique(want.reshape(-1, 2), axis=0))} different ones"
+
+
+def check_choices(s: Setting) -> str:
+    shape, qp, pictures = s.shape, s.device.upload(np.array([s.qp], np.int32)), Pictures(s.device, s.shape)
+    source, (luma, *_), vectors = frame(shape, 1), frame(shape, 0), vectors_of(shape, 1)
+    rng, marks = np.random.default_rng(8), np.random.default_rng(9).integers(0, 12, (shape.rows // 4, shape.columns // 4))
+    predicted = tuple(np.clip(plane + np.rint(rng.uniform(-1, 1, plane.shape) * marks.repeat(side, 0).repeat(side, 1)[:plane.shape[0], :plane.shape[1]]),
+                              0, (1 << shape.depth) - 1).astype(shape.dtype) for plane, side in zip(source, (32, 16, 16)))
+    there, packed = (pictures.packed(), pictures.packed()), [pack.pack(*planes, shape.depth) for planes in (source, predicted)]
+    for planes, to in zip((source, predicted), there):
+        pictures.pack(tuple(s.device.upload(plane) for plane in planes), to)
+    copies, ways, out = CopyChoice(s.device, shape), WayChoice(s.device, shape), s.device.empty(shape.positions // 16, np.uint8)
+    copies.choose(*there, qp, out)
+    take_padding(*packed, shape.width, shape.height)
+    want = choose_copies(packed[0], packed[1], s.qp)
+    copied = s.device.download(out).reshape(marks.shape)
+    same("copied blocks", copied, np.zeros(marks.shape, np.uint8) if want is None else want.astype(np.uint8))
+    way = s.device.upload(np.array([0], np.int32))
+    ways.choose(s.device.upload(source[0]), s.device.upload(luma), s.device.upload(vectors), qp, way)
+    fields = [MotionField.from_vectors(vectors).using(KERNELS[n & 1], n >= 2) for n in range(4)]
+    errors = [block_errors(source[0], field.warp_luma(luma, shape.depth)).sum(dtype=np.uint64) for field in fields]
+    same("errors of the ways", s.device.download(ways.sums), np.array(errors, np.uint64))
+    return f"{copied.sum()} of {copied.size} blocks copied, as on the CPU; errors of the four ways to predict the same, number {s.device.download(way)[0]} is taken"
 
 
 def check_loop_filter(s: Setting) -> str:
@@ -312,5 +338,6 @@ def check_under_way(s: Setting) -> str:
 
 
 CHECKS: dict[str, Callable[[Setting], str]] = {
-    "pictures": check_pictures, "motion search": check_motion, "loop filter": check_loop_filter, "rounding": check_rounding, "entropy": check_entropy,
-    "conformance": check_conformance, "streams": check_streams, "frames under way": check_under_way}
+    "pictures": check_pictures, "motion search": check_motion, "way, copied blocks": check_choices, "loop filter": check_loop_filter,
+    "rounding": check_rounding, "entropy": check_entropy, "conformance": check_conformance, "streams": check_streams,
+    "frames under way": check_under_way}
