@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +57,7 @@ LONG = "conformance", "streams"
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parsed(arguments)
     if options.project:
-        print(projection())
+        print(projection(options.out))
         return 0
     try:
         device = _device(options)
@@ -164,8 +165,15 @@ def run_checks(device: Device, options: argparse.Namespace, report: dict, names:
 def compile_all(device: Device) -> None:
     """So that no other part's time has it in it."""
     if isinstance(device, CupyDevice):
-        for module in MODULES:
-            device.load(module)
+        wanted = [module for module in MODULES if module != "network_half" or True in sums(device)]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(device.load, wanted))
+
+
+def sums(device: Device) -> tuple[bool, ...]:
+    """Whether in halves: what is worth measuring."""
+    card = card_named(device.name)
+    return (False,) if card is not None and card.half_sums == card.float_sums else (False, True)
 
 
 def timed(device: Device, work: Callable[[], object], rounds: int) -> float:
@@ -304,7 +312,7 @@ def network_speed(device: Device, shape: PictureShape, name: str, options: argpa
     codec = FrameCodec(weights, shape, graphs=False)
     tensors, inputs, blend, out = codec.reconstruction.tensors, codec.inputs, device.zeros(1, np.float32), {}
     plan = Plan(random_layers(device, size, True))
-    for half_sums in (False, True):
+    for half_sums in sums(device):
         networks = Networks(device, plan, shape.rows, shape.columns, tensors, z_sigma=False, half_sums=half_sums)
         for stage in ("analyse", "refine", "synthesise", "decode"):
             for program, bound in zip(getattr(plan, stage), getattr(networks, stage)):

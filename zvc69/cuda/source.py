@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..errors import BackendError
 
-MODULES = ("pictures", "compensate", "symbols", "sigma", "rans_encoder", "rans_decoder", "network", "loopfilter", "motion_windows", "motion_trees",
-           "copying")
+MODULES = ("pictures", "compensate", "symbols", "sigma", "rans_encoder", "rans_decoder", "network", "network_half", "loopfilter", "motion_windows",
+           "motion_trees", "copying")
 """Files of kernels/; each is compiled as a whole."""
 
 _INCLUDE = re.compile(r'^\s*#include "([^"]+)"\s*$', re.MULTILINE)
