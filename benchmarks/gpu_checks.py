@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from unittest.mock import patch
 
@@ -78,17 +78,18 @@ def check_pictures(s: Setting) -> str:
 
 
 def check_motion(s: Setting) -> str:
-    shape, current, (reference, *_) = s.shape, frame(s.shape, 1)[0].copy(), frame(s.shape, 0)
-    for n, top in enumerate(range(0, shape.height, 40)):        # parts move in several ways
-        current[top:top + 40] = np.roll(current[top:top + 40], 7 * n % 61 - 30, 1)
-    out, search = s.device.empty((shape.rows, shape.columns, 2), np.int16), MotionSearch(s.device, shape)
-    there = tuple(s.device.upload(plane) for plane in (current, reference))
-    for way, previous in ((0, None), (1, vectors_of(shape, 1))):
-        search.search(*there, s.device.upload(np.array([way], np.int32)), s.device.upload(np.array([s.qp], np.int32)), out,
-                      None if previous is None else s.device.upload(previous))
+    said = []
+    for way, shape in ((0, PictureShape(100, 70, 10)), (1, s.shape)):       # NumPy takes seconds for a large one
+        current, reference = frame(shape, 1)[0].copy(), frame(shape, 0)[0]
+        for n, top in enumerate(range(0, shape.height, 40)):        # parts move in several ways
+            current[top:top + 40] = np.roll(current[top:top + 40], 7 * n % 61 - 30, 1)
+        previous, out = vectors_of(shape, 1) if way else None, s.device.empty((shape.rows, shape.columns, 2), np.int16)
+        MotionSearch(s.device, shape).search(s.device.upload(current), s.device.upload(reference), s.device.upload(np.array([way], np.int32)),
+                                             s.device.upload(np.array([s.qp], np.int32)), out, None if previous is None else s.device.upload(previous))
         want = motion_search.Search(current, reference, shape.depth, int(search_weights()[s.qp]), way == 1, previous).vectors()
-        same("vectors", s.device.download(out), want)
-    return f"vectors of {shape.positions} blocks bit for bit, {len(np.unique(want.reshape(-1, 2), axis=0))} different ones"
+        same(f"vectors of {shape}", s.device.download(out), want)
+        said.append(f"{shape.width}x{shape.height}, {len(np.unique(want.reshape(-1, 2), axis=0))} different ones")
+    return f"vectors bit for bit: {'; '.join(said)}"
 
 
 def check_choices(s: Setting) -> str:
@@ -112,6 +113,27 @@ def check_choices(s: Setting) -> str:
     errors = [block_errors(source[0], field.warp_luma(luma, shape.depth)).sum(dtype=np.uint64) for field in fields]
     same("errors of the ways", s.device.download(ways.sums), np.array(errors, np.uint64))
     return f"{copied.sum()} of {copied.size} blocks copied, as on the CPU; errors of the four ways to predict the same, number {s.device.download(way)[0]} is taken"
+
+
+def check_searched(s: Setting) -> str:
+    """Frames whose motion and copied blocks the device chose are decoded with what it says that it chose."""
+    weights, count = DeviceModel(s.device, s.model), 3
+    writer, reader = FrameCodec(weights, s.shape, search=True), FrameCodec(weights, s.shape)
+    kinds, kept, there, copied = [FrameKind(False, False, 1, 8, s.qp)] + [FrameKind(True, True, 1, 8, searched=True)] * (count - 1), None, None, 0
+    for number, kind in enumerate(kinds):
+        writer.begin(s.qp, source=frame(s.shape, number), a=(kept, None) if kind.searched else None)
+        writer.encode(kind)
+        chosen = writer.choice.download() if kind.searched else None
+        reader.begin(s.qp, **({} if chosen is None else {"a": (there, chosen.field), "copy": chosen.copy}))
+        reader.decode(replace(kind, searched=False), writer.substreams(kind))
+        reader.check(kind)
+        for got, want in zip(reader.picture.download(), writer.picture.download()):
+            same(f"picture of frame {number}", got, want)
+        kept, there = writer.keep(), reader.keep()
+        copied += 0 if chosen is None else int(chosen.copy.sum())
+    vector = np.median(chosen.vectors.reshape(-1, 2), axis=0)
+    assert np.array_equal(vector, [12, 0]), f"what slides by three pixels moves by {vector} quarters"
+    return f"{count - 1} P frames, {copied} blocks copied: decoded as encoded"
 
 
 def check_loop_filter(s: Setting) -> str:
@@ -338,6 +360,6 @@ def check_under_way(s: Setting) -> str:
 
 
 CHECKS: dict[str, Callable[[Setting], str]] = {
-    "pictures": check_pictures, "motion search": check_motion, "way, copied blocks": check_choices, "loop filter": check_loop_filter,
-    "rounding": check_rounding, "entropy": check_entropy, "conformance": check_conformance, "streams": check_streams,
-    "frames under way": check_under_way}
+    "pictures": check_pictures, "motion search": check_motion, "way, copied blocks": check_choices, "searched frames": check_searched,
+    "loop filter": check_loop_filter, "rounding": check_rounding, "entropy": check_entropy, "conformance": check_conformance,
+    "streams": check_streams, "frames under way": check_under_way}

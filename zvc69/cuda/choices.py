@@ -92,6 +92,7 @@ class SlotChoice:
         self._device, self._inputs = device, inputs
         self.search, self.way, self.copies = MotionSearch(device, shape), WayChoice(device, shape), CopyChoice(device, shape)
         self.made, self._expected = (Block(device, choice_arrays(shape)) for _ in range(2))
+        device.fill_zero(self.made.buffer)      # whole blocks are copied, with the gaps between their arrays
         self._store = Store(device, choice_arrays(shape))
 
     def refer(self, expected: Held | None) -> None:
