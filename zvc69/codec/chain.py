@@ -24,24 +24,25 @@ from .temporal import Planes
 @dataclass(slots=True, eq=False)
 class Job:
     """A frame from when its place in coding order is known until it is shown. references: the pictures in its slots; picture: what later
-    frames refer to, None where the frame is left out; parsed, frame: until and from when it is reconstructed."""
+    frames refer to, None where the frame is left out; parsed: until it is reconstructed; planes: gives them from then on; frame: from when they are there."""
 
     header: FrameHeader
     number: int
     parsed: Parsed | None
     references: tuple[Picture, ...]
     picture: Picture | None
+    planes: Callable[[], Planes] | None = None
     frame: Frame | None = None
 
     @property
     def ready(self) -> bool:
         """Whether all that it refers to is there."""
-        return all(picture.planes is not None for picture in self.references)
+        return all(picture.there for picture in self.references)
 
     @property
     def done(self) -> bool:
         """Whether there is nothing to reconstruct, or no more."""
-        return self.picture is None or self.frame is not None
+        return self.picture is None or self.planes is not None or self.frame is not None
 
 
 class Chain:
@@ -132,15 +133,27 @@ class Chain:
         if job.done:
             return
         whole = all(picture.integrity is Integrity.WHOLE for picture in job.references)
-        integrity = Integrity.WHOLE if whole else Integrity.AFFECTED
-        planes = self._frames.planes(job.header, job.parsed, job.references, job.picture, backend)
-        self._keep(planes)
-        job.picture.planes, job.picture.integrity = planes, integrity
-        job.frame = from_coded(planes, self._header.bit_depth, Colour.of_header(self._header), job.header.pts, integrity)
+        job.picture.integrity = Integrity.WHOLE if whole else Integrity.AFFECTED
+        job.planes = self._frames.planes(job.header, job.parsed, job.references, job.picture, backend)
         job.parsed = None
+        if not self.under_way:
+            self._complete(job)
+
+    @property
+    def under_way(self) -> int:
+        """Frames that may be reconstructed before the one before is finished."""
+        return self._frames.under_way
+
+    def _complete(self, job: Job) -> None:
+        planes = job.planes()
+        self._keep(planes)
+        job.picture.planes, job.planes = planes, None
+        job.frame = from_coded(planes, self._header.bit_depth, Colour.of_header(self._header), job.header.pts, job.picture.integrity)
 
     def finish(self, job: Job) -> list[Frame]:
         """What can be shown now that this frame is done; in coding order."""
+        if job.planes is not None:
+            self._complete(job)
         return self._finish(job.header, job.number, job.frame)
 
     def _finish(self, header: FrameHeader, number: int, frame: Frame | None) -> list[Frame]:
@@ -185,7 +198,7 @@ def _frames_of(backend: Backend, header: FileHeader, model: Model, profiler: Pro
     if backend.device_model is None:
         return HostFrames(header, model, profiler, pool, backend.layout(header.bit_depth))
     from .device_frames import DeviceFrames
-    return DeviceFrames(header, backend.device_model, profiler)
+    return DeviceFrames(header, backend.device_model, profiler, pool)
 
 
 def _again(frame: Frame, pts: int) -> Frame:

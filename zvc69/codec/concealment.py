@@ -22,6 +22,11 @@ class Picture:
     integrity: Integrity = Integrity.WHOLE
     on_device: Any = None
 
+    @property
+    def there(self) -> bool:
+        """Whether frames can be predicted from it."""
+        return self.planes is not None or self.on_device is not None
+
 
 class Concealer:
     """Makes pictures for lost frames from the picture buffer and the motion decoded last.

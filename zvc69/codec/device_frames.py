@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from ..bitstream import FileHeader, FrameHeader, FrameType, Payload
 from ..core.motion import MotionField
+from ..core.pool import Pool
 from ..core.quantise import step_of
+from ..cuda.frame_decoder import UNDER_WAY, FrameDecoder
 from ..cuda.latents import FrameKind
 from ..cuda.memory import Held
 from ..cuda.pictures import PictureShape
-from ..cuda.pipeline import DeviceModel, FrameDecoder
+from ..cuda.pipeline import DeviceModel
 from ..model import Backend
 from ..profiler import Profiler
 from .concealment import Picture
@@ -33,10 +35,14 @@ class DeviceSymbols:
 
 
 class DeviceFrames:
-    """Decodes frames of one stream. Symbols may be read on another thread than pictures are made on; the memory is asked for with the first frame."""
+    """Decodes frames of one stream. Symbols may be read on another thread than pictures are made on; the device's memory is asked for with the first
+    frame, the host's comes from `pool`."""
 
-    def __init__(self, header: FileHeader, weights: DeviceModel, profiler: Profiler) -> None:
+    under_way = UNDER_WAY
+
+    def __init__(self, header: FileHeader, weights: DeviceModel, profiler: Profiler, pool: Pool) -> None:
         self._shape, self._weights, self._stage = PictureShape(header.width, header.height, header.bit_depth), weights, profiler.stage
+        self._pool = pool
 
     @property
     def reader(self) -> DeviceFrames:
@@ -57,14 +63,22 @@ class DeviceFrames:
         symbols, after = self._decoder.read(kind, payload.substreams, qp, state, field, copy)
         return DeviceSymbols(symbols, qp), after
 
-    def planes(self, header: FrameHeader, parsed: Parsed, references: Sequence[Picture], picture: Picture, backend: Backend) -> Planes:
+    def planes(self, header: FrameHeader, parsed: Parsed, references: Sequence[Picture], picture: Picture, backend: Backend) -> Callable[[], Planes]:
         with self._stage("networks"):
             slots = [(self._on_device(reference), field) for reference, field in zip(references, (parsed.field, parsed.field_b))]
             decoder, symbols = self._decoder, parsed.symbols
             decoder.reconstruct(symbols.held, symbols.qp, slots, parsed.copy, parsed.filters, between=header.type == FrameType.B)
             if header.stored:
                 picture.on_device = decoder.keep()
-            return decoder.download()
+            fetching = decoder.fetch(symbols.held)
+
+        def fetched() -> Planes:
+            with self._stage("networks"):
+                planes = self._pool.planes(self._shape.width, self._shape.height, self._shape.depth)
+                fetching.into(planes)
+                return planes
+
+        return fetched
 
     def on_host(self, symbols: DeviceSymbols) -> Symbols:
         shape = self._shape

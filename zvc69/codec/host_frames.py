@@ -1,7 +1,7 @@
 """Frames decoded by the CPU, but for the networks, which a backend runs."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ..bitstream import FileHeader, FrameHeader, FrameType
@@ -21,11 +21,17 @@ from .temporal import Planes, Prediction, copy_blocks, predict
 class Frames(Protocol):
     """Where a chain's frames are decoded."""
 
+    under_way: int
+    """Pictures that may be begun before the one before is there; 0 where they are there at once."""
+
     @property
     def reader(self) -> LatentReader: ...
 
-    def planes(self, header: FrameHeader, parsed: Parsed, references: Sequence[Picture], picture: Picture, backend: Backend) -> Planes:
-        """A frame's picture, on the host; references: those in its slots; picture: what later frames will refer to."""
+    def planes(self, header: FrameHeader, parsed: Parsed, references: Sequence[Picture], picture: Picture, backend: Backend) -> Callable[[], Planes]:
+        """Begin a frame's picture. What is given waits for it, if need be, and is called once, in the order in which they were begun.
+
+        references: the pictures in its slots; picture: what later frames will refer to.
+        """
         ...
 
     def on_host(self, symbols: Any) -> Symbols:
@@ -36,11 +42,17 @@ class Frames(Protocol):
 class HostFrames:
     """Decodes frames of one stream; arrays come from `pool`; layout: of r and of slots. Frames may be made on several threads at a time."""
 
+    under_way = 0
+
     def __init__(self, header: FileHeader, model: Model, profiler: Profiler, pool: Pool, layout: Layout) -> None:
         self._header, self._stage, self._pool, self._layout = header, profiler.stage, pool, layout
         self.reader = HostReader(model, header, pool.empty, layout)
 
-    def planes(self, header: FrameHeader, parsed: Parsed, references: Sequence[Picture], picture: Picture, backend: Backend) -> Planes:
+    def planes(self, header: FrameHeader, parsed: Parsed, references: Sequence[Picture], picture: Picture, backend: Backend) -> Callable[[], Planes]:
+        planes = self._made(header, parsed, references, backend)
+        return lambda: planes
+
+    def _made(self, header: FrameHeader, parsed: Parsed, references: Sequence[Picture], backend: Backend) -> Planes:
         width, height, depth, prediction, symbols = self._header.width, self._header.height, self._header.bit_depth, None, parsed.symbols
         if parsed.field is not None:
             with self._stage("compensate"):

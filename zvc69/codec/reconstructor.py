@@ -45,11 +45,20 @@ class Reconstructor:
                         continue
                     self._waiting.append(self._chain.plan(step))
                     self._between |= step.header.type == FrameType.B
+                    if self._chain.under_way:
+                        yield from self._begin_last()
+                        continue
                     yield from self._run(workers, WINDOW - 1 if self._between and self._at_once > 1 else 0)
             except StreamError:
                 yield from self._run(workers, 0)
                 raise
             yield from self._run(workers, 0)
+
+    def _begin_last(self) -> Iterator[Frame]:
+        """On a device frames are begun in order of coding, and made while those before come to the host."""
+        self._chain.reconstruct(self._waiting[-1], self._alone)
+        while len(self._waiting) > self._chain.under_way:
+            yield from self._chain.finish(self._waiting.popleft())
 
     def _run(self, workers: ThreadPoolExecutor, most: int) -> Iterator[Frame]:
         """Reconstructs until `most` frames wait."""

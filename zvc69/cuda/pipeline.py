@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from ..core.scale import STEPS
 from ..model.store import Model
 from .choices import SlotChoice
 from .device import Device
-from .latents import DeviceIntegers, FrameKind, Latents, Replays, state_arrays, symbol_arrays
+from .latents import DeviceIntegers, FrameKind, Latents, Replays, state_arrays
 from .loopfilter import statistics_of
 from .memory import Block, Held, Inputs, Store
 from .network import Plan, StageLayers
@@ -38,8 +39,8 @@ class DeviceModel:
         self._integers: dict[bool, DeviceIntegers] = {}
         self._plans: dict[bool, Plan] = {}
         self._lock = threading.Lock()
-        self.idle: dict[PictureShape, list[FrameDecoder]] = {}
-        """Decoders that nobody uses."""
+        self.idle: dict[PictureShape, list[Any]] = {}
+        """Each a `FrameDecoder` that nobody uses."""
 
     def integers(self, inter: bool) -> DeviceIntegers:
         """Of P and B frames (`inter`) or of I frames."""
@@ -64,70 +65,6 @@ class Kept:
     picture: Held
     state: Held
     motion: Held | None = None
-
-
-class FrameDecoder:
-    """Decodes frames of one size in two parts, that of the integers and that of the pictures, which share no memory: the first may be frames ahead of
-    the other, on another thread. Each has a queue of its own, so that the entropy decoder, which takes a few processors for long, runs beside the networks.
-    What `read`, `keep` and `take` give is used again when it has gone."""
-
-    def __init__(self, weights: DeviceModel, shape: PictureShape, *, half_sums: bool = False, graphs: bool = True) -> None:
-        device, skip_below = weights.device, weights.skip_below
-        self._device, self._reading, self._drawing = device, device.queue(), device.queue()
-        self._read = device.event()
-        self._read_inputs, self._inputs, symbols = Inputs(device, shape, FILTERS), Inputs(device, shape, FILTERS), Block(device, symbol_arrays(shape))
-        self._latents = Latents(device, weights.integers, skip_below, shape, self._read_inputs, graphs=graphs)
-        self._reconstruction = Reconstruction(device, weights.plan, skip_below, shape, self._inputs, symbols, self._latents.z_index,
-                                              half_sums=half_sums, graphs=graphs)
-        self._symbols, self._picture = symbols, self._reconstruction.picture
-        self._held_symbols, self._states, self._pictures = (Store(device, arrays(shape)) for arrays in (symbol_arrays, state_arrays, picture_arrays))
-        device.synchronise()     # both queues use what was made on this one
-
-    def read(self, kind: FrameKind, substreams: Sequence[bytes | memoryview], qp: int, state: Held | None, field: MotionField | None,
-             copy: NDArray[np.bool_] | None) -> tuple[Held, Held]:
-        """A frame's symbols, and its state; `state`: of slot A's frame, to be fetched along `field`. Waits for the device. Raises CorruptStreamError."""
-        with self._device.using(self._reading):
-            self._read_inputs.send(qp, field, None, copy)
-            if state is not None:
-                self._latents.refer(state)
-            self._latents.decode(kind, substreams)
-            self._latents.check(kind)
-            held = self._held_symbols.hold(self._latents.symbols), self._states.hold(self._latents.state)
-            self._device.record(self._read)
-            return held
-
-    def symbols(self, held: Held) -> tuple[NDArray, ...]:
-        """z and r on the host, as `read` gave them."""
-        with self._device.using(self._reading):
-            return held.block.download()
-
-    def reconstruct(self, symbols: Held, qp: int, slots: Sequence[tuple[Held, MotionField]], copy: NDArray[np.bool_] | None, filters: FilterSet | None, *,
-                    between: bool) -> None:
-        """A picture, for `keep` and `download`, which must be done before `symbols` may go; slots: pictures and motion of A and B, as far as they are filled;
-        between: of a B frame."""
-        kind = FrameKind(bool(slots), False, 1, 1, None, len(slots) == 2, between, filters is not None)
-        with self._device.using(self._drawing):
-            self._inputs.send(qp, *[field for _, field in slots], *[None] * (2 - len(slots)), copy, None if filters is None else coefficients_of(filters))
-            for number, (picture, _) in enumerate(slots):
-                self._reconstruction.refer(number, picture)
-            self._device.follow(self._read)
-            self._symbols.take(symbols.block)
-            self._reconstruction.decode(kind)
-
-    def keep(self) -> Held:
-        """The picture that was made last."""
-        with self._device.using(self._drawing):
-            return self._pictures.hold(self._picture)
-
-    def download(self) -> tuple[NDArray, ...]:
-        """Planes of the picture that was made last. Waits for the device."""
-        with self._device.using(self._drawing):
-            return self._picture.download()
-
-    def take(self, planes: Sequence[NDArray]) -> Held:
-        """A picture that was made on the host."""
-        with self._device.using(self._drawing):
-            return self._pictures.upload(planes)
 
 
 class FrameCodec:
