@@ -6,7 +6,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,9 +52,12 @@ class Clip:
     def _slots(self, number: int, coder: Any) -> dict:
         return {"a": (coder.kept, self._fields[0 if number % 4 in (1, 2) else 1])} if number else {}
 
-    def to_encode(self, encoder: StreamEncoder, planes: Sequence[Sequence[Any]]) -> Iterator[Frame]:
+    def to_encode(self, encoder: StreamEncoder, planes: Sequence[Sequence[Any]], search: bool = False) -> Iterator[Frame]:
+        """search: for motion, its way and copied blocks, on the device."""
         for number, kind in enumerate(self.kinds):
-            yield Frame(kind, QP, planes[_SOURCES[number % len(_SOURCES)]], **self._slots(number, encoder), choose=lambda sums: choose(sums, QP, [])[1])
+            slots = {"a": (encoder.kept, None)} if search and number else self._slots(number, encoder)
+            kind = replace(kind, searched=search and kind.inter)
+            yield Frame(kind, QP, planes[_SOURCES[number % len(_SOURCES)]], **slots, choose=lambda sums: choose(sums, QP, [])[1])
 
     def to_decode(self, decoder: StreamDecoder, coded: Sequence[tuple[Sequence[bytes], FilterSet | None]], into: Sequence[np.ndarray] | None) -> Iterator[Frame]:
         for number, (kind, (substreams, filters)) in enumerate(zip(self.kinds, coded)):
@@ -96,6 +99,10 @@ def stream_speed(device: Device, weights: DeviceModel, shape: PictureShape, effo
     out["encode, frames on the device, frames/s"] = frames_per_second(lambda: encode(there), effort.seconds)
     out["decode, frames stay on the device, frames/s"] = frames_per_second(lambda: decode(shown, None), effort.seconds)
     out["memory of the device for these three streams, MB"] = (device.memory_used() - before) / 1e6
+    searching = StreamEncoder(weights, shape, search=True)
+    out["encode with motion search, host to packets, frames/s"] = frames_per_second(
+        lambda: sum(1 for _ in searching.run(clip.to_encode(searching, clip.host, True))), effort.seconds)
+    del searching
     out["encode, latency, ms"] = latency(encoder, clip.to_encode(encoder, clip.host))
     out["decode, latency, ms"] = latency(decoder, clip.to_decode(decoder, coded, into))
     inter = coded[1:] or coded

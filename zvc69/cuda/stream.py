@@ -42,8 +42,9 @@ class Frame:
 
     planes: Y, U, V, contiguous, as `PictureShape` has them: NumPy's arrays, or arrays on the device of any library that has DLPack or
     `__cuda_array_interface__`, which are read where they are. To decode: arrays of NumPy to fill, or None for new ones.
-    a, b: what the slots refer to; slot A's motion is None where the device searches. keep: whether later frames refer to this one. filters: by which it is decoded. choose: given the statistics of a frame that
-    is to be filtered, which filters it is encoded by; the host waits for them, so that no other frame is coded meanwhile.
+    a, b: what the slots refer to; slot A's motion is None where the device searches. keep: whether later frames refer to this one. filters: by which it is
+    decoded. choose: given the statistics of a frame that is to be filtered, which filters it is encoded by; the host waits for them, so that no other frame is
+    coded meanwhile.
     """
 
     kind: FrameKind
