@@ -269,9 +269,10 @@ def check_conformance(s: Setting) -> str:
         if f.number < 4:
             theirs = _on_cpu(s, kind, said, [(pictures[slot], field) for slot, field in zip(f.slots, fields)], filters)
             apart = np.concatenate([np.abs(a.astype(int) - b).reshape(-1) for a, b in zip(theirs, made)])
-            worst, unlike = max(worst, int(apart.max())), max(unlike, float(np.mean(apart > 1 << shape.depth - 8)))
+            farthest, share = int(apart.max()), float(np.mean(apart > 1 << shape.depth - 8))
             # Where a sample's class is another by a rounding, another filter is taken.
-            assert unlike <= (1e-3 if kind.filtered else 0), f"frame {f.number}: samples of CPU and GPU differ by {worst}, by more than one {unlike:.2%}"
+            assert share <= (1e-3 if kind.filtered else 0), f"frame {f.number}: samples of CPU and GPU differ by {farthest}, by more than one {share:.3%}"
+            worst, unlike = max(worst, farthest), max(unlike, share)
         codec.begin(s.qp, **slots, filters=filters)
         codec.decode(kind, data)
         codec.check(kind)

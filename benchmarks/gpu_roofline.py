@@ -93,7 +93,8 @@ def measured(results: Path) -> tuple[str, dict[tuple[str, str], tuple[float, flo
 
 
 def projection(results: Path) -> str:
-    """Tables in Markdown: floors, which no card reaches, and frames a second if other cards are as far from theirs as the one of `results` is."""
+    """Tables in Markdown: floors, which no card reaches, and frames a second if other cards are as far from theirs as the one of `results` is, at that
+    size or, where that was not measured, at 1920x1080."""
     device, times = measured(results)
     rows = [f"| model, picture | card | networks, encode | networks, decode | sigma | rest | encode, floor | as on {device} | decode, floor | as there |",
             "|---|---|---|---|---|---|---|---|---|---|"]
@@ -104,7 +105,7 @@ def projection(results: Path) -> str:
                     continue
                 parts = floors(card, size, PictureShape(width, height, 8))
                 cells = [f"{1e3 * seconds:.2f} ms" for seconds in parts]
-                for direction, far in zip((0, 1), times[name, f"{width}x{height}"]):
+                for direction, far in zip((0, 1), times.get((name, f"{width}x{height}"), times[name, "1920x1080"])):
                     least = parts[direction] + sum(parts[2:])
                     cells += [f"{1e3 * least:.2f} ms", f"x {far:.1f}: {1 / (far * least):.0f} frames/s"]
                 rows.append(f"| {name}, {width}x{height} | {card.name} | " + " | ".join(cells) + " |")

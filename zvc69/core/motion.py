@@ -64,7 +64,7 @@ class MotionField:
         if kernel not in KERNELS:
             raise ValueError(f"kernel {kernel!r} is not one of {KERNELS}")
         self._take(vectors.copy(), splits.copy(), kernel, overlap)
-        mask = self.sizes // 8 - 1
+        mask = self.sizes.astype(np.intp) // 8 - 1
         i, j = np.indices((h, w))
         if (self.vectors != self.vectors[i & ~mask, j & ~mask]).any():
             raise ValueError("a block of the splits has more than one vector")

@@ -182,7 +182,8 @@ class Bound:
 
 def fragments(weight: NDArray[np.float32]) -> NDArray[np.uint32]:
     """(outputs, inputs) in the order of the tensor core's registers, (outputs / 16, inputs / 16, 32, 4); multiples of 16 both. Sixteens of outputs are
-    sorted by the warp that takes them, n % 8, but for those at the end of which there are fewer than warps; behind them is room for what is copied in vain: as many more as a warp is ahead.
+    sorted by the warp that takes them, n % 8, but for those at the end of which there are fewer than warps; behind them is room for what is copied in
+    vain: as many more as a warp is ahead.
 
     Lane l has outputs l / 4 and 8 + l / 4 in two registers each; the first has inputs 2 (l % 4) and the next, the second those 8 behind.
     """

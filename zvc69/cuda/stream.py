@@ -182,7 +182,7 @@ class _EncoderPlace(_Place):
         super().__init__(device, up)
         self.choice = None if choice is None else Block(device, choice)
         self.choice_host = None if choice is None else device.pinned(self.choice.buffer.size)
-        self.out = device.empty(room, np.uint8)
+        self.out = device.zeros(room, np.uint8)      # of which more may be fetched than a frame has
         self.down = device.pinned(min(room, _FIRST_FETCH))
         self.filters: FilterSet | None = None
 
