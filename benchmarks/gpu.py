@@ -1,7 +1,8 @@
 """The CUDA backend on the GPU of this machine: is it right, how fast is each part, and what would other cards do.
 
     benchmarks/gpu.sh [--sizes 1280x720 1920x1080] [--models lite main] [--frames 8] [--out FILE]
-    python -m benchmarks.gpu --project          arithmetic alone: floors of the networks for cards by their data sheets; needs no GPU
+    python -m benchmarks.gpu --table            the tables of a record; needs no GPU
+    python -m benchmarks.gpu --project          floors of the networks for cards by their data sheets, and what they would do by the record; needs none
     python -m benchmarks.gpu --emulate          everything on a CPU, in small: a rehearsal
 
 `main` has weights of no meaning until it is trained, with as many coded symbols as a trained model has, about: its speed counts, not its bytes. Vectors are
@@ -19,6 +20,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from . import without_av
@@ -56,16 +58,16 @@ LONG = "conformance", "streams"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parsed(arguments)
-    if options.project:
-        print(projection(options.out))
+    if options.project or options.table:
+        print(projection(options.out) if options.project else table(json.loads(options.out.read_text())))
         return 0
     try:
         device = _device(options)
     except Zvc69Error as error:
         print(f"benchmarks.gpu: {error}", file=sys.stderr)
         return 2
-    report: dict = {"device": device.name, "emulated": options.emulate, "av": not AV_MISSING, "checks": {}, "failed": {}, "seconds": {}, "speed": {},
-                    "streams": {}}
+    report: dict = {"device": device.name, "date": date.today().isoformat(), "versions": versions(device), "emulated": options.emulate,
+                    "av": not AV_MISSING, "checks": {}, "failed": {}, "seconds": {}, "speed": {}, "streams": {}}
     part(options, report, "kernels compiled", lambda: compile_all(device))
     # Whatever takes the CPU's networks long comes after what is to be known first.
     run_checks(device, options, report, [name for name in CHECKS if name not in LONG])
@@ -77,6 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     save(options, report)
     print(table(report))
     return 1 if report["failed"] else 0
+
+
+def versions(device: Device) -> dict[str, str | int]:
+    if not isinstance(device, CupyDevice):
+        return {}
+    import cupy
+    return {"cupy": cupy.__version__, "driver": cupy.cuda.runtime.driverGetVersion(), "runtime": cupy.cuda.runtime.runtimeGetVersion()}
 
 
 def save(options: argparse.Namespace, report: dict) -> None:
@@ -114,7 +123,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--seconds", type=float, default=170, help="parts that have not begun by then are left out; default 170")
     parser.add_argument("--checks-only", action="store_true", help="no timings: for compute-sanitizer")
-    parser.add_argument("--project", action="store_true", help="print the projection to other cards, and no more")
+    parser.add_argument("--table", action="store_true", help="print the tables of the record in --out, and no more")
+    parser.add_argument("--project", action="store_true", help="print the projection of that record to other cards, and no more")
     parser.add_argument("--emulate", action="store_true", help="kernels on the CPU, for a rehearsal")
     options = parser.parse_args(arguments)
     small = options.emulate or options.checks_only
@@ -328,7 +338,7 @@ def network_speed(device: Device, shape: PictureShape, name: str, options: argpa
 
 def table(report: dict) -> str:
     """The report for people: Markdown."""
-    rows = [f"# {report['device']}", "", "| check | | |", "|---|---|---|"]
+    rows = [f"# {report['device']}, {report.get('date')}", "", "| check | | |", "|---|---|---|"]
     rows += [f"| {name} | {'ok' if entry['passed'] else 'FAILED'} | {entry['says']} |" for name, entry in report["checks"].items()]
     others = {name: why for name, why in report["failed"].items() if name not in report["checks"]}
     rows += ["", "| failed | |", "|---|---|", *(f"| {name} | {why} |" for name, why in others.items())] if others else []
