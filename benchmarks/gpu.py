@@ -342,7 +342,8 @@ def table(report: dict) -> str:
     rows += [f"| {name} | {'ok' if entry['passed'] else 'FAILED'} | {entry['says']} |" for name, entry in report["checks"].items()]
     others = {name: why for name, why in report["failed"].items() if name not in report["checks"]}
     rows += ["", "| failed | |", "|---|---|", *(f"| {name} | {why} |" for name, why in others.items())] if others else []
-    rows += ["", "## Whole streams", "Vectors given, entropy coding included; main has weights of no meaning. Three frames under way; latency is with one alone."]
+    rows += ["", "## Whole streams",
+             "Vectors given, entropy coding included; main has weights of no meaning. Three frames under way; latency is with one alone."]
     for what in dict.fromkeys(what for found in report["streams"].values() for what in found):
         entries = {title: found[what] for title, found in report["streams"].items() if what in found}
         names = list(dict.fromkeys(name for figures in entries.values() for name in figures))

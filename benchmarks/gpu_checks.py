@@ -112,7 +112,8 @@ def check_choices(s: Setting) -> str:
     fields = [MotionField.from_vectors(vectors).using(KERNELS[n & 1], n >= 2) for n in range(4)]
     errors = [block_errors(source[0], field.warp_luma(luma, shape.depth)).sum(dtype=np.uint64) for field in fields]
     same("errors of the ways", s.device.download(ways.sums), np.array(errors, np.uint64))
-    return f"{copied.sum()} of {copied.size} blocks copied, as on the CPU; errors of the four ways to predict the same, number {s.device.download(way)[0]} is taken"
+    taken = s.device.download(way)[0]
+    return f"{copied.sum()} of {copied.size} blocks copied, as on the CPU; errors of the four ways to predict the same, number {taken} is taken"
 
 
 def check_searched(s: Setting) -> str:

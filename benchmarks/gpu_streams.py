@@ -59,7 +59,8 @@ class Clip:
             kind = replace(kind, searched=search and kind.inter)
             yield Frame(kind, QP, planes[_SOURCES[number % len(_SOURCES)]], **slots, choose=lambda sums: choose(sums, QP, [])[1])
 
-    def to_decode(self, decoder: StreamDecoder, coded: Sequence[tuple[Sequence[bytes], FilterSet | None]], into: Sequence[np.ndarray] | None) -> Iterator[Frame]:
+    def to_decode(self, decoder: StreamDecoder, coded: Sequence[tuple[Sequence[bytes], FilterSet | None]],
+                  into: Sequence[np.ndarray] | None) -> Iterator[Frame]:
         for number, (kind, (substreams, filters)) in enumerate(zip(self.kinds, coded)):
             if kind.filtered and filters is None:
                 filters = FilterSet.zeros()
@@ -77,7 +78,7 @@ def frames_per_second(group: Callable[[], int], seconds: float) -> float:
 
 
 def stream_speed(device: Device, weights: DeviceModel, shape: PictureShape, effort: Effort, *, filtered: bool = False) -> dict[str, float]:
-    """Frames a second with three under way, milliseconds from one frame's planes to its packet and back with nothing else under way, and what a stream takes."""
+    """Frames a second with three under way, milliseconds from one frame's planes to its packet and back with nothing else under way, memory."""
     gc.collect()
     device.release()
     before = device.memory_used()
@@ -99,15 +100,16 @@ def stream_speed(device: Device, weights: DeviceModel, shape: PictureShape, effo
     out["encode, frames on the device, frames/s"] = frames_per_second(lambda: encode(there), effort.seconds)
     out["decode, frames stay on the device, frames/s"] = frames_per_second(lambda: decode(shown, None), effort.seconds)
     out["memory of the device for these three streams, MB"] = (device.memory_used() - before) / 1e6
-    searching = StreamEncoder(weights, shape, search=True)
-    out["encode with motion search, host to packets, frames/s"] = frames_per_second(
-        lambda: sum(1 for _ in searching.run(clip.to_encode(searching, clip.host, True))), effort.seconds)
-    del searching
+    out["encode with motion search, host to packets, frames/s"] = searched_speed(StreamEncoder(weights, shape, search=True), clip, effort)
     out["encode, latency, ms"] = latency(encoder, clip.to_encode(encoder, clip.host))
     out["decode, latency, ms"] = latency(decoder, clip.to_decode(decoder, coded, into))
     inter = coded[1:] or coded
     out["bytes of a P frame"] = statistics.mean(sum(map(len, substreams)) for substreams, _ in inter)
     return out
+
+
+def searched_speed(encoder: StreamEncoder, clip: Clip, effort: Effort) -> float:
+    return frames_per_second(lambda: sum(1 for _ in encoder.run(clip.to_encode(encoder, clip.host, True))), effort.seconds)
 
 
 class _ByDLPack:

@@ -26,7 +26,8 @@ def moving(rng, shape: PictureShape) -> tuple[np.ndarray, np.ndarray]:
     reference = wide[128:128 + height, 128:128 + width]
     current = wide[131:131 + height, 126:126 + width].copy()
     current[:height // 2, width // 2:] = wide[108:108 + height // 2, 138 + width // 2:138 + width]
-    current[height // 2:, :width // 4] = (wide[128 + height // 2:128 + height, 128:128 + width // 4] + wide[128 + height // 2:128 + height, 129:129 + width // 4]) / 2
+    below = wide[128 + height // 2:128 + height]
+    current[height // 2:, :width // 4] = (below[:, 128:128 + width // 4] + below[:, 129:129 + width // 4]) / 2
     scale = 1 << shape.depth - 8
     return tuple(np.clip(np.round((plane + rng.normal(0, 1, plane.shape)) * scale), 0, 256 * scale - 1).astype(shape.dtype) for plane in (current, reference))
 

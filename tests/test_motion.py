@@ -233,9 +233,9 @@ def test_sizes_are_the_leaves():
 
 def test_large_pictures_have_fields_too():
     vectors = np.random.default_rng(0).integers(-64, 65, (4, 68, 2)).astype(np.int16).repeat(4, 1)       # 2,176 samples across
-    for given in (vectors, vectors.swapaxes(0, 1).copy()):
-        field = MotionField.from_vectors(given)
-        assert np.array_equal(MotionField(field.vectors, field.splits).vectors, given)
+    for turned in (vectors, vectors.swapaxes(0, 1).copy()):
+        field = MotionField.from_vectors(turned)
+        assert np.array_equal(MotionField(field.vectors, field.splits).vectors, turned)
 
 
 def test_from_vectors_takes_the_largest_blocks():

@@ -70,8 +70,8 @@ class Kept:
 class FrameCodec:
     """Codes and decodes frames of one size. `begin` a frame, `encode` or `decode` it, take what came of it, `keep` it if others refer to it.
 
-    What is encoded is `source`, and what came of it `picture.arrays`. graphs: launches of each kind of frame are recorded once, then replayed. search: frames may
-    be of kinds that are searched, which takes memory; what is chosen for them is in `choice`.
+    What is encoded is `source`, and what came of it `picture.arrays`. graphs: launches of each kind of frame are recorded once, then replayed.
+    search: frames may be of kinds that are searched, which takes memory; what is chosen for them is in `choice`.
     """
 
     def __init__(self, weights: DeviceModel, shape: PictureShape, *, half_sums: bool = False, graphs: bool = True, search: bool = False) -> None:

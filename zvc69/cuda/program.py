@@ -1,4 +1,4 @@
-"""Programs of stages that kernels/network.cu runs: how they are put together, and bound to memory."""
+"""Programs of stages that kernels/network.h runs: how they are put together, and bound to memory."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ STAGE = np.dtype([(name, np.int32) for name in (
     "operation", "flags", "source", "source_stride", "target", "target_stride", "residual", "residual_stride", "inputs", "outputs", "wrap", "kernel",
     "stride", "pad", "rows", "columns", "skip_below", "unused")] + [(name, np.uint64) for name in (
         "weights", "bias", "table", "in", "in_b", "in_c", "out", "index", "copy")])
-"""`Stage` of kernels/network.cu."""
+"""`Stage` of kernels/network_inputs.h."""
 
 _ADDRESSES = [name for name in STAGE.names if STAGE[name] == np.uint64]
 _WARPS, _AHEAD = 8, 3
@@ -35,7 +35,7 @@ _MOVED = {Operation.LOAD: 2, Operation.BASE: 4, Operation.Z: 2, Operation.KNOWN:
 
 
 class Flag(IntFlag):
-    """What follows a product; in kernels/network.cu with these values."""
+    """What follows a product; in kernels/network_inputs.h with these values."""
 
     LEAKY, GATE, PER_QP, RESIDUAL, ROUND, KEEP, BASE, CLIPPED, OUT_HALF, OUT_FLOAT, OUT_INTEGER, SHUFFLE, EXACT, SHARED = (1 << n for n in range(14))
 
@@ -44,7 +44,7 @@ FINISHES = frozenset({
     Flag.RESIDUAL | Flag.SHARED, Flag.RESIDUAL | Flag.SHARED | Flag.OUT_HALF, Flag.GATE | Flag.SHARED, Flag.LEAKY | Flag.OUT_HALF,
     Flag.SHARED | Flag.OUT_HALF, Flag.PER_QP | Flag.SHARED | Flag.OUT_HALF, Flag.PER_QP | Flag.SHARED | Flag.CLIPPED | Flag.OUT_FLOAT,
     Flag.ROUND | Flag.KEEP | Flag.SHARED | Flag.OUT_INTEGER, Flag.OUT_FLOAT, Flag.OUT_FLOAT | Flag.BASE, Flag.SHUFFLE})
-"""Combinations, but for EXACT, that kernels/network.cu is compiled for."""
+"""Combinations, but for EXACT, that kernels/network.h is compiled for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Several frames of a stream under way at once: while one is coded, the next one is sent to the device and the one before is fetched.
 
 Each stream has queues for uploads, for computing and for downloads, that events order, and pinned memory and buffers for as many frames as are under way.
-A decoder reads symbols in one more. In its stride it asks for no memory, and the host waits for one thing: a result, when all places are taken. Streams share a `DeviceModel`
-and nothing else, so that any number of them can run on a GPU, each in a thread of its own if wanted.
+A decoder reads symbols in one more. In its stride it asks for no memory, and the host waits for one thing: a result, when all places are taken.
+Streams share a `DeviceModel` and nothing else, so that any number of them can run on a GPU, each in a thread of its own if wanted.
 """
 from __future__ import annotations
 
