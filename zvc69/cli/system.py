@@ -55,7 +55,8 @@ def text(figures: dict[str, Any]) -> str:
     ]
     if not figures["models"]:
         rows.append(("models", figures["model_problem"] or "none installed"))
-    return "\n".join(f"{name:<18}{value}" for name, value in rows)
+    width = 2 + max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}{value}" for name, value in rows)
 
 
 def _version(package: str) -> str | None:
