@@ -6,9 +6,8 @@
 // and the kernel's name says so. A tile is 8 columns of 8, 4 or 2 rows.
 //
 // 1x1: rows of the tile are the product's rows; a warp takes 16 outputs of all of them. Weights come from global memory (L2) some steps ahead,
-// in the order of the tensor core's registers, [output / 16][input / 16][lane][4], those of a
-// warp's turns together. What follows the products is compiled for each
-// combination of flags that there is (FINISHES of zvc69/cuda/program.py).
+// in the order of the tensor core's registers, [output / 16][input / 16][lane][4], those of a warp's turns together. What follows the products
+// is compiled for each combination of flags that there is (FINISHES of zvc69/cuda/program.py).
 #pragma once
 
 #include "network_inputs.h"

@@ -13,17 +13,12 @@ from zvc69.core.planes import block_errors
 from zvc69.cuda.choices import CopyChoice, WayChoice
 from zvc69.cuda.pictures import Pictures, PictureShape
 
-from .emulator import COMPILER, EmulatedDevice
+from .emulator import COMPILER
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 
 SHAPES = [PictureShape(37, 19, 8), PictureShape(130, 70, 8), PictureShape(264, 40, 10), PictureShape(64, 33, 12)]
 shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
-
-
-@pytest.fixture(params=[1, 2], ids=["order 1", "order 2"])
-def device(request) -> EmulatedDevice:
-    return EmulatedDevice(request.param)
 
 
 @pytest.fixture

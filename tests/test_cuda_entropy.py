@@ -16,12 +16,6 @@ from .emulator import COMPILER, EmulatedDevice, compiled, run
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 
 
-@pytest.fixture(params=[1, 2], ids=["order 1", "order 2"])
-def device(request) -> EmulatedDevice:
-    """Twice, with threads in other orders: what depends on the order is a race."""
-    return EmulatedDevice(request.param)
-
-
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(7)
@@ -184,17 +178,20 @@ BANDS = {
 }
 
 
-@pytest.mark.parametrize("edges", BANDS.values(), ids=BANDS)
-@pytest.mark.parametrize("lanes", entropy.LANES)
-def test_bands_of_any_size_go_there_and_back(rng, edges, lanes):
-    device, coded = EmulatedDevice(5), 0.5 if lanes > 4 else 0.05
-    frame, tables = drawn(rng, edges, coded, 0.02), Tables(device, entropy.GAUSSIAN)
-    encoder = Encoder(device, np.array(edges, np.uint32), lanes)
+def check_there_and_back(device, frame, edges, lanes: int) -> None:
+    """The CPU's bytes, and of them the same symbols."""
+    tables, encoder = Tables(device, entropy.GAUSSIAN), Encoder(device, np.array(edges, np.uint32), lanes)
     encoder.put([Call(device.upload(index), tables, 6) for _, index in frame], [device.upload(value) for value, _ in frame])
     substreams = encoder.bytes()
     assert substreams == substreams_of_cpu(frame, edges, lanes)
     for got, (want, _) in zip(decoded(device, tables, frame, edges, lanes, substreams), frame):
         assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("edges", BANDS.values(), ids=BANDS)
+@pytest.mark.parametrize("lanes", entropy.LANES)
+def test_bands_of_any_size_go_there_and_back(rng, edges, lanes):
+    check_there_and_back(EmulatedDevice(5), drawn(rng, edges, 0.5 if lanes > 4 else 0.05, 0.02), edges, lanes)
 
 
 SHARES = {"nothing": (0.0, 0.0), "little": (0.002, 0.0), "all": (1.0, 0.0), "all, wild": (1.0, 1.0), "some wild": (0.3, 0.2)}
@@ -203,14 +200,8 @@ SHARES = {"nothing": (0.0, 0.0), "little": (0.002, 0.0), "all": (1.0, 0.0), "all
 @pytest.mark.parametrize(("coded", "wild"), SHARES.values(), ids=SHARES)
 @pytest.mark.parametrize("indices", [range(6, 10), range(6, 64), range(55, 64)], ids=["narrow", "any", "wide"])
 def test_any_symbols_go_there_and_back(rng, coded, wild, indices):
-    device, edges, lanes = EmulatedDevice(6), [[0, 1200, 3000], [0, 8, 2400]], 32
-    frame, tables = drawn(rng, edges, coded, wild, indices), Tables(device, entropy.GAUSSIAN)
-    encoder = Encoder(device, np.array(edges, np.uint32), lanes)
-    encoder.put([Call(device.upload(index), tables, 6) for _, index in frame], [device.upload(value) for value, _ in frame])
-    substreams = encoder.bytes()
-    assert substreams == substreams_of_cpu(frame, edges, lanes)
-    for got, (want, _) in zip(decoded(device, tables, frame, edges, lanes, substreams), frame):
-        assert np.array_equal(got, want)
+    edges = [[0, 1200, 3000], [0, 8, 2400]]
+    check_there_and_back(EmulatedDevice(6), drawn(rng, edges, coded, wild, indices), edges, 32)
 
 
 def or_refused(decode):

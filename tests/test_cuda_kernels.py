@@ -13,19 +13,13 @@ from zvc69.cuda.sigma import SigmaNetwork
 from zvc69.cuda.symbols import Symbols
 from zvc69.errors import BackendError
 
-from .emulator import COMPILER, EmulatedDevice
+from .emulator import COMPILER
 from .sigma_arrays import bound_sigma_arrays, random_sigma_arrays, random_state, random_symbols, random_z
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 
 SHAPES = [PictureShape(50, 38, 8), PictureShape(64, 32, 10), PictureShape(33, 65, 12)]
 PACKED = [*SHAPES, PictureShape(64, 40, 8)]     # the last one's rows are aligned, those of chroma too
-
-
-@pytest.fixture(params=[1, 2], ids=["order 1", "order 2"])
-def device(request) -> EmulatedDevice:
-    """Twice, with threads in other orders: what depends on the order is a race."""
-    return EmulatedDevice(request.param)
 
 
 @pytest.fixture

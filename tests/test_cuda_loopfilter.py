@@ -10,17 +10,12 @@ from zvc69.core.pack import unpack
 from zvc69.cuda.loopfilter import LoopFilter, statistics_of
 from zvc69.cuda.pictures import Pictures, PictureShape
 
-from .emulator import COMPILER, EmulatedDevice
+from .emulator import COMPILER
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 
 SHAPES = [PictureShape(1, 1, 8), PictureShape(530, 9, 8), PictureShape(50, 38, 8), PictureShape(131, 29, 10), PictureShape(33, 65, 12)]
 shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
-
-
-@pytest.fixture(params=[1, 2], ids=["order 1", "order 2"])
-def device(request) -> EmulatedDevice:
-    return EmulatedDevice(request.param)
 
 
 @pytest.fixture
